@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from habitkit.experiments import ExperimentReport
+from habitkit.experiments import Comparison, ExperimentReport
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -28,6 +28,23 @@ def title(text: str) -> None:
     print(f"\n{text}\n")
 
 
+def row_of(report: ExperimentReport) -> Comparison:
+    """Return what the first metric says of the treatment."""
+    return report.results[0]
+
+
+def active_of(report: ExperimentReport) -> int:
+    """Return how many owners were active on their third day."""
+    row = row_of(report)
+    shares = ((row.control_value, row.control_units), (row.value, row.units))
+    return round(sum((share or 0) * units for share, units in shares))
+
+
+def contains(row: Comparison, effect: float) -> bool:
+    """Return whether an interval, which may be open, contains an effect."""
+    return (row.low is None or row.low <= effect) and (row.high is None or effect <= row.high)
+
+
 def units_of(report: ExperimentReport) -> dict[str, int]:
     """Return how many owners each variant has."""
     return {arm.variant: arm.units for arm in report.arms}
@@ -40,13 +57,13 @@ def owners(report: ExperimentReport) -> str:
 
 def lift(report: ExperimentReport) -> str:
     """Write the effect on the first metric, as a share of the control's."""
-    effect = report.results[0].effect
+    effect = row_of(report).effect
     return "-" if effect is None else f"{effect:+.1%}"
 
 
 def interval(report: ExperimentReport) -> str:
     """Write the interval of that effect."""
-    row = report.results[0]
+    row = row_of(report)
     low = "-inf" if row.low is None else f"{row.low:+.0%}"
     return f"{low} to {'inf' if row.high is None else f'{row.high:+.0%}'}"
 

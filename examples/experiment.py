@@ -15,7 +15,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from _experiment_tables import decision, interval, lift, owners, table, title, units_of
+from _experiment_tables import (
+    active_of,
+    contains,
+    decision,
+    interval,
+    lift,
+    owners,
+    row_of,
+    table,
+    title,
+    units_of,
+)
 from _simulated_product import (
     ACTIVE,
     DAYS,
@@ -29,7 +40,14 @@ from attrs import evolve
 
 from habitkit import HabitKit
 from habitkit.errors import MissingExtra
-from habitkit.experiments import Allocation, Analysis, Comparison, Experiment, ExperimentReport
+from habitkit.experiments import (
+    Allocation,
+    Analysis,
+    Experiment,
+    ExperimentReport,
+    plot,
+    plot_over_time,
+)
 from habitkit.testing import FakeClock
 
 REWEIGHT_DAYS = 3
@@ -48,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show_methods(fixed, sequential, bandit)
     title("3. The sequential analysis, day by day")
     show_days(fixed, sequential)
-    title("4. What looking each day would have done")
+    title("4. What peeking would have done")
     show_peeking(fixed)
     title("5. What the bandit did")
     show_bandit(sequential[-1], bandit, weights)
@@ -118,13 +136,10 @@ def started(file: Path, experiment: Experiment) -> Iterator[tuple[HabitKit, Fake
 def show_methods(
     fixed: list[ExperimentReport], sequential: list[ExperimentReport], bandit: ExperimentReport
 ) -> None:
-    stopped = next((it for it in sequential if row_of(it).significant), sequential[-1])
-    rows = [
-        ("fixed, one look at the end", fixed[-1]),
-        ("sequential, at the end", sequential[-1]),
-        ("sequential, stopped when it may", stopped),
-        ("bandit, at the end", bandit),
-    ]
+    rows = [("fixed", fixed[-1]), ("sequential", sequential[-1]), ("bandit", bandit)]
+    stopped = next((it for it in sequential if it.decision.action == "ship"), None)
+    if stopped is not None:
+        rows.insert(2, ("sequential, stopped", stopped))
     table(
         ("Analysis", "Day", "Owners", "Lift", "Interval", "Decision"),
         [
@@ -133,7 +148,8 @@ def show_methods(
         ],
     )
     print(
-        f"\nThe true lift is {TRUE_LIFT:+.1%}. A lift is the change of the share of active owners."
+        f"\nThe true lift of the share of active owners is {TRUE_LIFT:+.1%}. Fixed is read once, "
+        "at the end;\nsequential may be read each day, and stopped as soon as it decides."
     )
 
 
@@ -143,17 +159,16 @@ def show_days(fixed: list[ExperimentReport], sequential: list[ExperimentReport])
         [
             (f"{it.days:.0f}", owners(it), lift(it), interval(other), interval(it), decision(it))
             for it, other in zip(sequential, fixed, strict=True)
-            if it.days % 3 < 0.5 and row_of(it).effect is not None
+            if round(it.days) % 3 == 0 and row_of(it).effect is not None
         ],
     )
     judged = [row for row in map(row_of, sequential) if row.effect is not None]
     covered = sum(contains(row, TRUE_LIFT) for row in judged)
     print(f"\nThe sequence of intervals covers the true lift on {covered} of {len(judged)} days.")
     for row, other in zip(map(row_of, sequential), map(row_of, fixed), strict=True):
-        if row.low is not None and row.high is not None:  # the price of looking at any time
-            assert other.low is not None
-            assert row.low < other.low
-            assert row.effect == other.effect
+        assert row.effect == other.effect
+        if row.low is not None and other.low is not None:
+            assert row.low < other.low  # what it costs that it may be read at any time
 
 
 def show_peeking(fixed: list[ExperimentReport]) -> None:
@@ -162,7 +177,7 @@ def show_peeking(fixed: list[ExperimentReport]) -> None:
         print("The fixed test would never have been significant here.")
     else:
         print(
-            f"Whoever looks at the fixed test each day stops on day {first.days:.0f}, with "
+            f"Whoever reads the fixed test each day stops on day {first.days:.0f}, with "
             f"{first.units:,} owners, and\nclaims a lift of {lift(first)}; it is {TRUE_LIFT:+.1%}."
         )
     alarms = false_alarms()
@@ -170,9 +185,9 @@ def show_peeking(fixed: list[ExperimentReport]) -> None:
     table(
         ("Analysis", "False alarms", "Promised"),
         [
-            ("fixed, one look at the end", f"{alarms['fixed once']:.1%}", "5 %"),
-            ("fixed, a look each day", f"{alarms['fixed']:.1%}", "none"),
-            ("sequential, a look each day", f"{alarms['always_valid']:.1%}", "at most 5 %"),
+            ("fixed, read once", f"{alarms['fixed once']:.1%}", "5 %"),
+            ("fixed, read each day", f"{alarms['fixed']:.1%}", "none"),
+            ("sequential, read each day", f"{alarms['always_valid']:.1%}", "at most 5 %"),
         ],
     )
     assert alarms["always_valid"] <= 0.05
@@ -192,8 +207,6 @@ def show_bandit(equal: ExperimentReport, bandit: ExperimentReport, weights: list
 
 
 def draw(folder: Path, sequential: list[ExperimentReport], bandit: ExperimentReport) -> None:
-    from habitkit.experiments.plot import plot, plot_over_time  # noqa: PLC0415 - an extra
-
     folder.mkdir(parents=True, exist_ok=True)
     try:
         plot_over_time(sequential, "active", folder / "over-time.svg")
@@ -203,24 +216,6 @@ def draw(folder: Path, sequential: list[ExperimentReport], bandit: ExperimentRep
         print(f"No plots: {missing}")
         return
     print(", ".join(sorted(file.name for file in folder.glob("*.svg"))), "are in", folder)
-
-
-# --- parts -----------------------------------------------------------------------------------
-
-
-def row_of(report: ExperimentReport) -> Comparison:
-    return report.results[0]
-
-
-def active_of(report: ExperimentReport) -> int:
-    """Return how many owners were active on their third day."""
-    row = row_of(report)
-    shares = ((row.control_value, row.control_units), (row.value, row.units))
-    return round(sum((share or 0) * units for share, units in shares))
-
-
-def contains(row: Comparison, effect: float) -> bool:
-    return (row.low is None or row.low <= effect) and (row.high is None or effect <= row.high)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -129,7 +129,7 @@ def test_the_demo_computes_a_report_once_and_again_when_its_tag_is_invalidated(t
 def test_the_demo_changes_a_flag_that_another_process_sees_within_its_interval(tmp_path):
     said = demo(tmp_path).stdout
 
-    shown = part(said, "8. Change a flag", "All of it")
+    shown = part(said, "8. Change a flag", "9. Compare")
     rows = re.findall(r"^([a-z ]+?)  +(\d+) of 1,000 +(\w+) +(\d+) ms$", shown, re.MULTILINE)
     assert [row[:3] for row in rows] == [
         ("on for a quarter", "253", "TARGETING_MATCH"),
@@ -139,6 +139,18 @@ def test_the_demo_changes_a_flag_that_another_process_sees_within_its_interval(t
     ]
     assert all(int(row[3]) < 2000 for row in rows)  # 200 ms and what a busy machine adds
     assert "revision: put, toggle, toggle, rollback." in " ".join(shown.split())
+
+
+def test_the_demo_compares_two_variants_and_decides(tmp_path):
+    shown = " ".join(part(demo(tmp_path).stdout, "9. Compare", "All of it").split())
+
+    assert "2,000 simulated owners evaluate" in shown
+    row = re.search(r"checked in ([\d.]+)% ([\d.]+)% \+([\d.]+)% \+([\d.]+)% to \+([\d.]+)%", shown)
+    assert row is not None, shown
+    plain, friendly, effect, low, high = map(float, row.groups())
+    assert effect == pytest.approx(friendly - plain, abs=0.11)
+    assert 0 < low < 8 < high, "the true difference is in the interval"
+    assert "Decision: ship friendly. friendly: checked in is better" in shown
 
 
 def test_each_new_day_begins_anew(tmp_path):

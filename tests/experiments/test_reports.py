@@ -89,7 +89,10 @@ def test_an_experiment_has_run_until_the_report_or_its_end():
     ended = stored(ended_at=START + timedelta(days=3))
 
     assert report(stored(PAID), [], days=1.5).days == 1.5
-    assert make_report(ended, START + timedelta(9), ExposureCounts((), 0), {}).days == 3
+    late = make_report(ended, START + timedelta(9), ExposureCounts((), 0), {})
+    assert late.days == 3
+    assert late.warnings[1].startswith("it ended at 2027-01-07 09:00 UTC: what units did since")
+    assert len(make_report(ended, START + timedelta(3), ExposureCounts((), 0), {}).warnings) == 1
     assert make_report(evolve(ended, started_at=None), START, ExposureCounts((), 0), {}).days == 0
 
 
@@ -358,6 +361,52 @@ def test_a_guardrail_is_inferior_if_the_whole_interval_is_below_the_margin(analy
     ]
 
 
+@pytest.mark.parametrize(
+    ("control", "treatment", "verdict"),
+    [
+        (-10, -10.0, "non_inferior"),
+        (-10, -14.5, "inferior"),
+        (-10, -11.0, "undecided"),  # which is the margin
+        (-10, -10.5, "non_inferior"),
+        (-10, -5.0, "non_inferior"),
+        (0, 1.0, "non_inferior"),
+        (0, -1.0, "inferior"),
+    ],
+)
+def test_a_guardrail_whose_control_is_not_above_0_is_judged_by_the_absolute_effect(
+    control, treatment, verdict
+):
+    experiment = stored(PAID, guardrails=(Guardrail(CENTS, 0.1),), analysis=Analysis.fixed())
+    groups = [normal("old", 1000, control), normal("new", 1000, treatment)]
+
+    (found,) = report(experiment, {"cents": groups}).guardrails
+
+    assert (found.guardrail, found.relative) == (verdict, False)
+    assert found.effect == treatment - control
+
+
+@pytest.mark.parametrize("control", [-10, 0])
+def test_a_relative_effect_takes_a_control_above_0_or_its_sign_says_the_opposite(control):
+    experiment = stored(CENTS, analysis=Analysis.fixed(relative=True))
+    groups = [normal("old", 1000, control), normal("new", 1000, control - 5)]
+
+    (found,) = report(experiment, groups).results
+
+    assert (found.verdict, found.effect) == ("undecided", None)
+    assert found.problem.startswith("value of the control: expected a number above 0")
+
+
+def test_after_the_last_look_there_is_a_warning():
+    experiment = stored(PAID, analysis=Analysis.group_sequential(1000, 5))
+
+    (at, after) = (
+        report(experiment, [rate("old", n, 50), rate("new", n, 60)]).results[0] for n in (500, 900)
+    )
+
+    assert at.warnings == ()
+    assert after.warnings[0].startswith("look 5 was due at 1000 units, the last one: decide once")
+
+
 def test_a_guardrail_is_undecided_before_the_first_look():
     experiment = stored(
         PAID, guardrails=(Guardrail(CENTS, 0.5),), analysis=Analysis.group_sequential(10**9)
@@ -377,9 +426,8 @@ UNJUDGED = {
     "no units in 'old'": (PAID, [rate("new", 50, 5)], FIXED),
     "no units in 'new'": (PAID, [rate("old", 50, 5)], FIXED),
     "one unit alone in 'new'": (CENTS, [normal("old", 50, 5), pairs("new", [(1, 0)])], FIXED),
-    "values: expected values that differ": (PAID, [rate("old", 50, 0), rate("new", 50, 50)], FIXED),
+    "values: expected a variance": (PAID, [rate("old", 50, 0), rate("new", 50, 50)], FIXED),
     "batches: expected one conversion at least": (PAID, [rate("old", 50, 0), rate("new", 50, 0)], Analysis.e_process()),
-    "mean of the control: expected not 0": (CENTS, [normal("old", 50, 0.0), normal("new", 50, 1.0)], Analysis.fixed(relative=True)),
     "mean of the control's denominator: expected not 0": (RATIO, [normal("old", 50, 1.0), PAIRS[1]], FIXED),
     "moments of the treatment": (CENTS, [normal("old", 50, 1.0), normal("new", 50, nan)], FIXED),
     "moments of the control": (CENTS, [normal("old", 50, 1.0, -1.0), normal("new", 50, 1.0)], FIXED),
@@ -441,7 +489,7 @@ def test_a_report_of_any_numbers_is_made_and_is_json(groups, metric, analysis, i
     if analysis.method == "e_process":
         metric = PAID
     allocation = Allocation.ucb1() if is_bandit and metric is not MEDIAN else None
-    guard = Guardrail(evolve(metric, name="guard"))
+    guard = Guardrail(evolve(metric, name="guard"), 0.0)
     experiment = stored(
         metric, weights=CHANGED, analysis=analysis, allocation=allocation, guardrails=(guard,)
     )

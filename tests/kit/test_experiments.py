@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 import habitkit.testing
 from habitkit import Schedule, coins, experiments, on
@@ -21,7 +22,9 @@ from habitkit.experiments import (
     ExperimentSettings,
     ExperimentStateConflict,
     Metric,
+    exposure_buffer,
 )
+from habitkit.experiments.domain.exposures import Exposure
 from habitkit.experiments.store import EXPERIMENTS
 from habitkit.flags import Flag, FlagDefinitionError, FlagSettings, FlagsReadOnly, StaticSource
 from habitkit.testing import flags as kit_override
@@ -312,6 +315,62 @@ def test_exposures_are_stored_once_by_a_refresh_by_a_report_and_at_the_end(store
     assert [len(stored(again, unit)) for unit in UNITS[:6]] == [1, 1, 1, 1, 1, 0]
 
 
+def test_which_exposures_were_kept_is_remembered_of_the_latest_units_alone(started, monkeypatch):
+    monkeypatch.setattr(exposure_buffer, "_MOST_KNOWN", 10)
+    kit = started
+    for begin in range(0, 300, 25):
+        served(kit, UNITS[begin : begin + 25])
+        kit.refresh()
+
+    def waiting_after(units):
+        served(kit, units)
+        return kit.experiments.status().waiting
+
+    assert waiting_after(UNITS[-10:]) == 0
+    assert waiting_after(UNITS[:5]) == 5
+    assert kit.experiments.report("button").units == len(UNITS), "what is stored twice is one"
+
+
+def test_what_comes_while_exposures_are_stored_is_not_lost(started):
+    buffer = started.read(lambda tx: tx.resident("experiments"))
+    seen = [Exposure("button", "ada", "old", number, 0.5, started.clock.now()) for number in (1, 2)]
+    buffer.add(seen[0])
+    steps = buffer.flush()
+    next(steps)
+    buffer.forget("ada")
+    buffer.add(seen[1])
+
+    again = steps.send(None)
+
+    assert (buffer.status().waiting, again.args) == (1, ([seen[1]],))
+
+
+def test_other_weights_of_a_draft_replace_the_first_ones(kit):
+    kit.flags.put("button", BUTTON, by="ada")
+    before = kit.experiments.define(button())
+    kit.clock.advance(hours=1)
+    assert kit.experiments.define(button()) == before
+    assert kit.flags.revision() == 2, "what changes nothing makes no revision"
+
+    changed = kit.experiments.change_weights("button", {"old": 0, "new": 1})
+
+    assert [dict(it.weights) for it in changed.versions] == [{"old": 0, "new": 1}]
+    kit.experiments.start("button")
+    assert set(served(kit).values()) == {"new"}
+
+
+def test_to_define_a_bandit_again_leaves_its_weights_where_they_are(kit):
+    bandit = button(allocation=Allocation.thompson(burn_in=10))
+    kit.flags.put("button", BUTTON, by="ada")
+    kit.experiments.define(bandit)
+    kit.experiments.start("button")
+    moved = kit.experiments.change_weights("button", {"old": 0.1, "new": 0.9})
+
+    assert kit.experiments.define(bandit) == moved
+    other = kit.experiments.define(evolve(bandit, variants={"old": 1, "new": 2}))
+    assert len(other.versions) == 3
+
+
 def test_nothing_is_an_exposure_unless_the_experiment_has_decided(started):
     kit = started
     kit.flags.all({"targetingKey": "ada"})
@@ -456,6 +515,15 @@ def test_a_bandit_moves_its_weights_and_is_judged_by_an_e_process(kit):
     kit.experiments.start("plain")
     with pytest.raises(InvalidInput, match="allocation"):
         kit.experiments.reweight("plain")
+
+
+def test_an_interaction_leaves_out_what_was_seen_and_is_no_variant(started):
+    kit = started
+    kit.experiments.define(Experiment("other", ["old", "new"]))
+    seen = [Exposure("other", unit, "red", 1, 0.5, kit.clock.now()) for unit in served(kit)]
+    started.read(lambda tx: tx.port(EXPERIMENTS).expose(seen))
+
+    assert kit.experiments.interactions("button", "other").cells == ()
 
 
 def test_a_deleted_experiment_leaves_its_key_to_its_exposures(started):

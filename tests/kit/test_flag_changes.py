@@ -12,12 +12,12 @@ from habitkit import flags, on
 from habitkit.errors import InvalidInput, NotFound
 from habitkit.flags import (
     FLAGS,
-    Assignment,
     FlagChanged,
     FlagDefinitionError,
     FlagDifference,
     FlagVersion,
     RevisionConflict,
+    StickyAssignment,
 )
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
 from habitkit.testing.contracts._threads import all_of
@@ -419,7 +419,7 @@ def test_the_scope_of_an_owner_has_no_flags(kit, put):
 
 
 def test_the_assignments_of_an_owner_are_exported_and_forgotten(kit):
-    given = [Assignment(who, "a", 1, "on", kit.clock.now()) for who in ("ada", "bob")]
+    given = [StickyAssignment(who, "a", 1, "on", kit.clock.now()) for who in ("ada", "bob")]
     kit.run(lambda tx: tx.port(FLAGS).assign(given))
 
     (exported,) = kit.export("ada")["flags"]["assignments"]

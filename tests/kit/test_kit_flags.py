@@ -30,7 +30,7 @@ from habitkit.flags import (
     RevisionConflict,
     StaticSource,
 )
-from habitkit.flags.domain.model import Assignment
+from habitkit.flags.domain.model import StickyAssignment
 from habitkit.flags.store import FLAGS
 from habitkit.flags.units import NewAssignments
 from habitkit.testing import FakeClock
@@ -328,8 +328,8 @@ def test_assignments_are_bounded_and_found_by_their_unit():
     new = NewAssignments()
     at = FakeClock("2027-01-01T00:00Z").now()
     for n in range(10_001):
-        new.add(Assignment(f"u{n // 2}", f"f{n % 2}", 1, "on", at))
-    new.add(Assignment("zoe", "f" * 201, 1, "on", at))
+        new.add(StickyAssignment(f"u{n // 2}", f"f{n % 2}", 1, "on", at))
+    new.add(StickyAssignment("zoe", "f" * 201, 1, "on", at))
 
     assert (len(new), new.dropped) == (10_000, 2)
     assert [it.flag for it in new.of("u7")] == ["f0", "f1"]

@@ -12,6 +12,7 @@ from habitkit.habits.store import HABITS
 from tests.sql.support import contents
 
 BACK_TO_VERSION_4 = """
+DROP TABLE habitkit_exposures;
 DROP INDEX habitkit_entries_dated_at; ALTER TABLE habitkit_entries DROP COLUMN dated_at;
 DROP INDEX habitkit_snapshots_act_by; ALTER TABLE habitkit_snapshots DROP COLUMN act_by;
 ALTER TABLE habitkit_habits DROP COLUMN archived_on; ALTER TABLE habitkit_habits DROP COLUMN deleted_at;

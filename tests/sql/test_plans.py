@@ -33,7 +33,7 @@ from habitkit.events import Recorded
 from habitkit.experiments.domain.exposures import Exposure
 from habitkit.experiments.domain.measures import Measure, MomentsQuery
 from habitkit.experiments.store import EXPERIMENTS
-from habitkit.flags import FLAGS, Assignment
+from habitkit.flags import FLAGS, StickyAssignment
 from habitkit.journal.domain.rules import (
     MAX_DELIVERY_ATTEMPTS,
     MAX_MESSAGE_ATTEMPTS,
@@ -290,7 +290,7 @@ def use_flags(kit: habitkit.testing.TestKit) -> None:
 
     def use(tx: Transaction) -> None:
         store = tx.port(FLAGS)
-        store.assign([Assignment("ada", key, 1, "on", at) for key in ("flag1", "flag2")])
+        store.assign([StickyAssignment("ada", key, 1, "on", at) for key in ("flag1", "flag2")])
         store.used(["flag1", "flag2"], at)
         assert len(store.assignments("ada")) == 2
         assert store.versions(after=store.newest(), until=None) == []

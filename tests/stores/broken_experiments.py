@@ -183,8 +183,8 @@ def includes_the_end(_, stores):
             _experiments._microseconds = scaled
 
 
-@noticed_by("test_events_at_the_instant_of_the_analysis_or_later_do_not_count")
-def includes_events_at_the_instant(_, stores):
+@noticed_by("test_events_after_the_instant_of_the_analysis_do_not_count")
+def includes_later_events(_, stores):
     @around(stores.port(EXPERIMENTS), "_measured")
     def wrong(call, exposure, query):
         return call(exposure, evolve(query, as_of=query.as_of + TICK))

@@ -124,7 +124,7 @@ class Oracle:
 
     def __init__(self, given, log):
         self.log = list(enumerate(log))
-        self.seen = {}
+        self.seen: dict[tuple[str, str, str], Exposure] = {}
         for each in given:
             place = each.experiment, each.unit, each.variant
             if place not in self.seen or each.at < self.seen[place].at:
@@ -166,7 +166,7 @@ class Oracle:
             if isinstance(written, str) and written != "soon":
                 at = datetime.fromisoformat(written)
             start = exposure.at + timedelta(seconds=measure.start_seconds)
-            if at < start or at >= as_of:
+            if at < start or at > as_of:
                 continue
             end = measure.end_seconds
             if end is not None and at >= exposure.at + timedelta(seconds=end):
@@ -199,7 +199,7 @@ class Oracle:
 
     def moments(self, query):
         """Return what the store is to return, by group."""
-        groups = defaultdict(lambda: [[], 0, 0])
+        groups: dict[tuple[str, int], list[Any]] = defaultdict(lambda: [[], 0, 0])
         for exposure, pair, left_out in self.values(query):
             group = groups[exposure.variant, exposure.version]
             group[0] += [] if pair is None else [pair]

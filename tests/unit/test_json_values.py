@@ -27,11 +27,15 @@ from habitkit.flags import Fault, Flag, Flags, FlagsChange, FlagsEvent, StaleFla
 from habitkit.habits import HabitCompleted, PastDay, RebuildReport
 from habitkit.journal.domain.model import EventId
 from habitkit.limits import DecisionMade, Limiter
+from tests.unit.experiment_values import values_of_experiments
 from tests.unit.test_codec import KINDS, VALUES, few, strategy
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ID = UUID(int=7)
-PACKAGES = ["habitkit", *(f"habitkit.{name}" for name in ("habits", "coins", "flags", "limits"))]
+PACKAGES = [
+    "habitkit",
+    *(f"habitkit.{name}" for name in ("habits", "coins", "flags", "experiments", "limits")),
+]
 NO_VALUES: dict[str, str] = {
     "Attribute": "is a part of a flag that is being built",
     "Condition": "is a part of a flag that is being built",
@@ -101,6 +105,7 @@ def returned() -> Iterator[object]:
     yield RebuildReport(2, (ID,))
     yield PastDay(date(2026, 3, 9), amount=2)
     yield Event("ada", NOW)
+    yield from values_of_experiments()
 
 
 def checked(value: object) -> dict[str, Any]:

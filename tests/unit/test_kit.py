@@ -320,7 +320,8 @@ def test_an_option_that_does_not_exist_is_refused_with_those_that_do():
     options: dict[str, Any] = {"economy": Economy.default()}
 
     with pytest.raises(
-        TypeError, match="unknown option 'economy'; expected one of clock, coins, flags, habits"
+        TypeError,
+        match="unknown option 'economy'; expected one of clock, coins, experiments, flags, habits",
     ):
         HabitKit(MemoryStore(), **options)
 

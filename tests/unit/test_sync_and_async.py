@@ -78,7 +78,7 @@ async def test_both_modes_have_the_same_services_with_the_same_actions():
     threaded = ThreadedStore(MemoryStore())
     kit, async_kit = HabitKit(MemoryStore()), AsyncHabitKit(threaded)
 
-    for name in ("habits", "streaks", "coins", "flags", "events", "relay"):
+    for name in ("habits", "streaks", "coins", "flags", "experiments", "events", "relay"):
         found = _actions(getattr(kit, name))
         assert found
         assert _actions(getattr(async_kit, name)) == found

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from habitkit.experiments.domain.arms import Arm, SampleRatio
     from habitkit.experiments.domain.assignment import Assignment, AssignmentReason
     from habitkit.experiments.domain.comparisons import Comparison
-    from habitkit.experiments.domain.deciding import Decision, decide
+    from habitkit.experiments.domain.deciding import ExperimentDecision, decide
     from habitkit.experiments.domain.definition import (
         Experiment,
         Holdout,
@@ -78,9 +78,9 @@ __all__ = [
     "AssignmentReason",
     "CellMoments",
     "Comparison",
-    "Decision",
     "Experiment",
     "ExperimentChanged",
+    "ExperimentDecision",
     "ExperimentReport",
     "ExperimentSettings",
     "ExperimentStateConflict",

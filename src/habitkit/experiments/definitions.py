@@ -37,7 +37,8 @@ def define(
     The flags whose variants it serves name it: ``{"experiment": key}`` in their ``$habitkit``, or
     ``Flag.string(...).experiment(key)``. Of an experiment that was started, only what moves no unit
     may change: metrics, guardrails, analysis, rules, a higher coverage, and the weights, which make
-    a new version for units that were not exposed yet.
+    a new version for units that were not exposed yet. To define a bandit again with its first
+    weights leaves the weights where its allocation has moved them.
 
     Args:
         tx: The transaction.
@@ -137,7 +138,8 @@ def change_weights(
     """Give an experiment other weights, as a new version for units that were not exposed yet.
 
     Units see the new version by ``kit.flags.for_unit`` or ``kit.experiments.assign``, which read
-    under which version they were exposed. The plain getters of flags go on with version 1.
+    under which version they were exposed. The plain getters of flags go on with version 1. The
+    weights of a draft are replaced for all.
 
     Args:
         tx: The transaction.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["ExposureBuffer", "ExposureStatus"]
 
 _AT_ONCE = 1_000
-_MOST_KNOWN = 200_000
+_MOST_KNOWN = 100_000  # of one generation; there are two
 _LONGEST_UNIT = 200
 _log = logging.getLogger("habitkit")
 
@@ -66,8 +66,10 @@ class ExposureBuffer:
         self._most = own.most_waiting
         self._clock = settings.clock
         self._lock = threading.Lock()
-        self._waiting: dict[tuple[str, str, str], Exposure] = {}
-        self._known: dict[tuple[str, str, str], None] = {}  # were kept before; the oldest first
+        self._waiting: dict[str, list[Exposure]] = {}  # by unit
+        self._count = 0
+        self._known: set[tuple[str, str, str]] = set()  # were kept before
+        self._known_longer: set[tuple[str, str, str]] = set()
         self._dropped = 0
         self._last_error: str | None = None
 
@@ -83,10 +85,11 @@ class ExposureBuffer:
         """
         metadata, variant = resolution.metadata, resolution.variant
         experiment = metadata.get("experiment")
-        if experiment is None or variant is None or (experiment, unit, variant) in self._known:
+        if experiment is None or variant is None or self._knows((experiment, unit, variant)):
             return
         if len(unit) > _LONGEST_UNIT or not storable(unit):
-            self._dropped += 1
+            with self._lock:
+                self._dropped += 1
             return
         version, propensity = metadata["experimentVersion"], metadata["propensity"]
         self.add(Exposure(experiment, unit, variant, version, propensity, self._clock.now()))
@@ -95,20 +98,24 @@ class ExposureBuffer:
         """Keep an exposure, unless there is an earlier one, or too many wait."""
         key = (exposure.experiment, exposure.unit, exposure.variant)
         with self._lock:
-            if key in self._known:
+            if self._knows(key):
                 return
-            if len(self._waiting) >= self._most:
+            if self._count >= self._most:
                 self._dropped += 1
                 return
-            self._waiting[key] = exposure
-            self._known[key] = None
-            if len(self._known) > _MOST_KNOWN:
-                del self._known[next(iter(self._known))]
+            self._waiting.setdefault(exposure.unit, []).append(exposure)
+            self._count += 1
+            if len(self._known) >= _MOST_KNOWN:
+                self._known, self._known_longer = set(), self._known
+            self._known.add(key)
+
+    def _knows(self, key: tuple[str, str, str]) -> bool:
+        return key in self._known or key in self._known_longer
 
     def versions_of(self, tx: Transaction, unit: str) -> dict[str, int]:
         """Return the version under which a unit was exposed to each experiment, stored or not."""
         with self._lock:
-            waiting = [it for it in self._waiting.values() if it.unit == unit]
+            waiting = list(self._waiting.get(unit, ()))
         found = [*tx.port(EXPERIMENTS).exposures(unit), *waiting]
         found.sort(key=lambda it: it.at, reverse=True)
         return {it.experiment: it.version for it in found}
@@ -116,18 +123,19 @@ class ExposureBuffer:
     def forget(self, unit: str) -> None:
         """Let go of the exposures of one unit."""
         with self._lock:
-            self._waiting = {key: it for key, it in self._waiting.items() if it.unit != unit}
-            self._known = {key: None for key in self._known if key[1] != unit}
+            self._count -= len(self._waiting.pop(unit, ()))
+            self._known = {key for key in self._known if key[1] != unit}
+            self._known_longer = {key for key in self._known_longer if key[1] != unit}
 
     def status(self) -> ExposureStatus:
         """Return how many exposures wait, how many were dropped, and the last error."""
-        return ExposureStatus(len(self._waiting), self._dropped, self._last_error)
+        return ExposureStatus(self._count, self._dropped, self._last_error)
 
     def flush(self) -> Steps[None]:
         """Store what waits, in batches."""
         while True:
             with self._lock:
-                batch = list(islice(self._waiting.values(), _AT_ONCE))
+                batch = list(islice(chain.from_iterable(self._waiting.values()), _AT_ONCE))
             if not batch:
                 return
             try:
@@ -138,7 +146,17 @@ class ExposureBuffer:
             self._last_error = None
             with self._lock:
                 for it in batch:
-                    self._waiting.pop((it.experiment, it.unit, it.variant), None)
+                    self._let_go(it)
+
+    def _let_go(self, stored: Exposure) -> None:
+        """Let go of one that is stored, unless another thread has done so."""
+        waiting = self._waiting.get(stored.unit, [])
+        left = [it for it in waiting if it is not stored]
+        self._count -= len(waiting) - len(left)
+        if left:
+            self._waiting[stored.unit] = left
+        else:
+            self._waiting.pop(stored.unit, None)
 
     def refresh(self, settings: KitSettings) -> Steps[None]:  # noqa: ARG002 - as for all residents
         """Store what waits."""
@@ -154,7 +172,7 @@ class ExposureBuffer:
     def after_fork(self) -> None:
         """Take a lock that no other thread holds; what waits is the parent's to store."""
         self._lock = threading.Lock()
-        self._waiting = {}
+        self._waiting, self._count = {}, 0
 
 
 def _expose(tx: Transaction, exposures: Sequence[Exposure]) -> None:

@@ -141,8 +141,9 @@ def _draw_effects(axes: Axes, rows: Sequence[Comparison]) -> None:
         axes.plot(ends, [place, place], color=color, linewidth=2, solid_capstyle="butt")
         axes.plot([effect], [place], "o", color=color)
         if row.margin:
-            worse = row.margin if row.lower_is_better else -row.margin
-            axes.plot([100 * worse] * 2, [place - 0.3, place + 0.3], ":", color="#000000")
+            size = 100 if row.relative else abs(row.control_value or 0.0)
+            worse = size * (row.margin if row.lower_is_better else -row.margin)
+            axes.plot([worse] * 2, [place - 0.3, place + 0.3], ":", color="#000000")
     axes.axvline(0, color="#000000", linewidth=0.8)
     axes.set_yticks(range(len(rows)), [_label(row.variant) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)

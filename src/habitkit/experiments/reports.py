@@ -123,7 +123,8 @@ def interactions(
 ) -> InteractionReport:
     """Test whether the effect of one experiment depends on the variant of another.
 
-    Only units that were exposed to one variant alone of each take part.
+    Only units that were exposed to one variant alone of each take part; what was seen and is no
+    variant is left out.
 
     Args:
         tx: The transaction.
@@ -146,6 +147,7 @@ def interactions(
     query = _query(tx, first, chosen, _instant(tx, as_of))
     cells = tx.port(EXPERIMENTS).cells(query, b)
     orders = [_control_first(first), _control_first(second)]
+    cells = [it for it in cells if it.variant in orders[0] and it.other in orders[1]]
     cells.sort(key=lambda it: (orders[0].index(it.variant), orders[1].index(it.other)))
     try:
         result = interaction({(it.variant, it.other): it.moments.x for it in cells})

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.faults import Fault
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import (
-        Assignment,
         FlagDifference,
         FlagVersion,
         Revision,
         SharedVersion,
+        StickyAssignment,
     )
     from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
     from habitkit.flags.domain.staleness import StaleFlag
@@ -62,7 +62,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FLAGS",
-    "Assignment",
     "AsyncFlags",
     "AsyncSource",
     "Attribute",
@@ -95,6 +94,7 @@ __all__ = [
     "SourceUnavailable",
     "StaleFlag",
     "StaticSource",
+    "StickyAssignment",
     "Unit",
     "WakeUp",
     "attr",

@@ -22,7 +22,7 @@ from habitkit.workflow import Call, Outside
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from habitkit.flags.domain.model import Assignment
+    from habitkit.flags.domain.model import StickyAssignment
     from habitkit.flags.exposures import ExposureSink
     from habitkit.flags.status import FlagStatus
     from habitkit.options import KitSettings
@@ -150,7 +150,7 @@ class KitFlags(Evaluator):
             versions = yield Call(sink.versions_of, (targeting_key,), write=False)
         if not (self._stores_flags and storable):
             return Unit(self, targeting_key, None, self._new, settings.clock, versions)
-        stored: Sequence[Assignment] = yield Call(_assignments, (targeting_key,), write=False)
+        stored: Sequence[StickyAssignment] = yield Call(_assignments, (targeting_key,), write=False)
         waiting = self._new.of(targeting_key)  # what is stored was first
         return Unit(self, targeting_key, [*waiting, *stored], self._new, settings.clock, versions)
 
@@ -209,11 +209,11 @@ def _newer(tx: Transaction, known: str | None) -> Fetched | None:
     return None if newest == known else Fetched(export(tx), newest)
 
 
-def _assignments(tx: Transaction, targeting_key: str) -> list[Assignment]:
+def _assignments(tx: Transaction, targeting_key: str) -> list[StickyAssignment]:
     return tx.port(FLAGS).assignments(targeting_key)
 
 
-def _assign(tx: Transaction, assignments: Sequence[Assignment]) -> None:
+def _assign(tx: Transaction, assignments: Sequence[StickyAssignment]) -> None:
     tx.port(FLAGS).assign(assignments)
 
 

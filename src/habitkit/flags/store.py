@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from habitkit.flags.domain.model import Assignment, FlagVersion, Revision, SharedVersion
+    from habitkit.flags.domain.model import FlagVersion, Revision, SharedVersion, StickyAssignment
 
 __all__ = ["FLAGS", "FlagStore"]
 
@@ -57,11 +57,11 @@ class FlagStore(Protocol):
         """Return what the flags last shared, as if later revisions did not exist."""
         ...
 
-    def assignments(self, targeting_key: str) -> list[Assignment]:
+    def assignments(self, targeting_key: str) -> list[StickyAssignment]:
         """Return what somebody was assigned, in the order of flag and version."""
         ...
 
-    def assign(self, assignments: Sequence[Assignment]) -> None:
+    def assign(self, assignments: Sequence[StickyAssignment]) -> None:
         """Store assignments; of one targeting key, flag and version the first one stays."""
         ...
 

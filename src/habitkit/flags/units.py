@@ -9,7 +9,7 @@ from habitkit._text import storable
 from habitkit.errors import InvalidInput
 from habitkit.flags.domain.evaluation import Evaluation
 from habitkit.flags.domain.flag_set import is_mapping
-from habitkit.flags.domain.model import Assignment
+from habitkit.flags.domain.model import StickyAssignment
 from habitkit.flags.getters import Getters
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class NewAssignments:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._waiting: dict[str, dict[tuple[str, int], Assignment]] = {}
+        self._waiting: dict[str, dict[tuple[str, int], StickyAssignment]] = {}
         self._count = 0
         self._lock = threading.Lock()
         self.dropped = 0
@@ -60,7 +60,7 @@ class NewAssignments:
         """Return how many wait."""
         return self._count
 
-    def add(self, assignment: Assignment) -> None:
+    def add(self, assignment: StickyAssignment) -> None:
         """Keep an assignment, unless there is one of the same unit, flag and version."""
         with self._lock:
             if self._count >= _MOST_WAITING or not is_storable(assignment.flag):
@@ -72,17 +72,17 @@ class NewAssignments:
                 own[place] = assignment
                 self._count += 1
 
-    def of(self, targeting_key: str) -> list[Assignment]:
+    def of(self, targeting_key: str) -> list[StickyAssignment]:
         """Return those of one unit."""
         with self._lock:
             return list(self._waiting.get(targeting_key, {}).values())
 
-    def take(self) -> list[Assignment]:
+    def take(self) -> list[StickyAssignment]:
         """Return all, and keep them until ``stored``."""
         with self._lock:
             return [it for own in self._waiting.values() for it in own.values()]
 
-    def stored(self, assignments: Iterable[Assignment]) -> None:
+    def stored(self, assignments: Iterable[StickyAssignment]) -> None:
         """Let go of those that are stored."""
         with self._lock:
             for it in assignments:
@@ -115,7 +115,7 @@ class Unit(Getters):
         self,
         evaluator: Evaluator,
         targeting_key: str,
-        stored: Iterable[Assignment] | None,
+        stored: Iterable[StickyAssignment] | None,
         new: NewAssignments,
         clock: Clock,
         versions: Mapping[str, int] | None = None,
@@ -189,4 +189,4 @@ class Unit(Getters):
         for flag, variant in evaluation.assigned.items():
             version = flags.sticky_versions.get(flag, 1)
             self._stored.setdefault((flag, version), variant)
-            self._new.add(Assignment(self.targeting_key, flag, version, variant, now))
+            self._new.add(StickyAssignment(self.targeting_key, flag, version, variant, now))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.flags.domain.model import Assignment, Revision
+    from habitkit.flags.domain.model import Revision, StickyAssignment
 
 __all__ = ["Flags"]
 
@@ -31,7 +31,9 @@ class Flags:
         self._revisions: Table[int, Revision] = Table(log, "revision")
         self._texts: Table[int, tuple[str | None, dict[str, str | None]]] = Table(log, "revision")
         self._of_key: Table[str, tuple[int, ...]] = Table(log, "flag")
-        self._assignments: Table[str, dict[tuple[str, int], Assignment]] = Table(log, "assignment")
+        self._assignments: Table[str, dict[tuple[str, int], StickyAssignment]] = Table(
+            log, "assignment"
+        )
         self._used: Table[str, datetime] = Table(log, "flag")
 
     def newest(self) -> int:
@@ -74,12 +76,12 @@ class Flags:
                 return SharedVersion(number, shared)
         return SharedVersion(0, {})
 
-    def assignments(self, targeting_key: str) -> list[Assignment]:
+    def assignments(self, targeting_key: str) -> list[StickyAssignment]:
         """Return what somebody was assigned."""
         assigned = self._assignments.get(targeting_key, {})
         return sorted(assigned.values(), key=_by_flag_and_version)
 
-    def assign(self, assignments: Sequence[Assignment]) -> None:
+    def assign(self, assignments: Sequence[StickyAssignment]) -> None:
         """Store assignments, unless there are some."""
         for each in assignments:
             before = self._assignments.get(each.targeting_key, {})

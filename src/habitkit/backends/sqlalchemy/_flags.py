@@ -15,7 +15,7 @@ from habitkit.backends.sqlalchemy._flag_tables import (
     flag_usage,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.flags.domain.model import Assignment, FlagVersion, Revision, SharedVersion
+from habitkit.flags.domain.model import FlagVersion, Revision, SharedVersion, StickyAssignment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -187,12 +187,12 @@ class Flags:
         row = self._link.row(self._LAST_SHARED, {"last": _LAST if until is None else until})
         return SharedVersion(0, {}) if row is None else SharedVersion(*row)
 
-    def assignments(self, targeting_key: str) -> list[Assignment]:
+    def assignments(self, targeting_key: str) -> list[StickyAssignment]:
         """Return what somebody was assigned."""
         records = self._link.records(self._ASSIGNED, {"unit": targeting_key})
-        return sorted((Assignment(**record) for record in records), key=_by_flag_and_version)
+        return sorted((StickyAssignment(**record) for record in records), key=_by_flag_and_version)
 
-    def assign(self, assignments: Sequence[Assignment]) -> None:
+    def assign(self, assignments: Sequence[StickyAssignment]) -> None:
         """Store assignments, unless there are some."""
         rows = [{c.name: getattr(each, c.name) for c in flag_assignments.c} for each in assignments]
         if rows:  # in one order, or two writers may wait for each other

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Group", "group_of", "select_groups", "select_ranks"]
 
+_ZERO: ColumnElement[Any] = cast(literal_column("0.0"), Double())
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 _of = exposures.alias("of")
 _also = exposures.alias("also")
@@ -81,7 +82,7 @@ def select_groups(query: MomentsQuery, dialect: str, other: str | None = None) -
             *keys,
             func.count(values.c.x).label("n"),
             func.avg(values.c.x).label("x"),
-            func.avg(values.c.y).label("y"),
+            (func.avg(values.c.y) if query.y else _ZERO).label("y"),
             (func.count() - func.count(values.c.x)).label("immature"),
             cast(func.sum(values.c.not_numbers), Integer()).label("not_numbers"),
         )
@@ -89,7 +90,8 @@ def select_groups(query: MomentsQuery, dialect: str, other: str | None = None) -
         .cte("means")
     )
     dx, dy = values.c.x - means.c.x, values.c.y - means.c.y
-    sums = (func.sum(each) for each in (dx, dy, dx * dx, dy * dy, dx * dy))
+    sums: list[Any] = [func.sum(dx), func.sum(dx * dx)]
+    sums += [func.sum(it) for it in (dy, dy * dy, dx * dy)] if query.y else [_ZERO] * 3
     of_group = (means.c.n, means.c.x, means.c.y, means.c.immature, means.c.not_numbers)
     same_group = and_(values.c.variant == means.c.variant, values.c.other == means.c.other)
     return (
@@ -104,7 +106,7 @@ def group_of(row: Sequence[Any]) -> Group:
     variant, other, n, x, y, immature, not_numbers, *sums = row
     moments = Bivariate()
     if n:  # the means were rounded: what the units differ from them has a small sum
-        dx, dy, dxx, dyy, dxy = sums
+        dx, dxx, dy, dyy, dxy = sums
         moments = Bivariate(
             n=n,
             mx=x + dx / n,
@@ -137,7 +139,6 @@ def select_ranks(
 def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
     """Return the group and the numbers of each unit that has seen one variant alone."""
     as_of = literal(query.as_of, Instant())
-    mature = _of.c.at <= literal(_matured(query), Instant())
     measures = [query.x] if query.y is None else [query.x, query.y]
     joined, inside = _windows(query, measures, dialect)
     one_type = len({measure.event for measure in measures}) == 1
@@ -148,7 +149,7 @@ def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
         ]
     taken = inside if query.y else [events.c.owner.is_not(None)]
     numbers = [
-        case((mature, number_of_unit(measure, its_events, dialect)))
+        number_of_unit(measure, its_events, dialect)
         for measure, its_events in zip(measures, taken, strict=True)
     ]
     ill = or_(
@@ -165,18 +166,20 @@ def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
         conditions += _alone(_also, other, as_of)
     wanted = and_(
         events.c.owner == _of.c.unit,
-        mature,
         events.c.type.in_(sorted({measure.event for measure in measures})),
         or_(*inside),
         _is_last(dialect),
     )
-    zero: ColumnElement[Any] = cast(literal_column("0.0"), Double())
+    if query.matures_seconds > 0:
+        mature = _of.c.at <= literal(_matured(query), Instant())
+        wanted = and_(mature, wanted)
+        numbers = [case((mature, number)) for number in numbers]
     return (
         select(
             _of.c.variant.label("variant"),
             (_of.c.version if other is None else _also.c.variant).label("other"),
             numbers[0].label("x"),
-            (numbers[1] if query.y else case((mature, zero))).label("y"),
+            (numbers[1] if query.y else _ZERO).label("y"),
             func.count(case((ill, literal_column("1")))).label("not_numbers"),
         )
         .select_from(joined.outerjoin(events, wanted))
@@ -255,6 +258,6 @@ def _is_last(dialect: str) -> ColumnElement[bool]:
 def _matured(query: MomentsQuery) -> datetime:
     """Return the instant until which exposures are old enough."""
     try:
-        return min(query.as_of, query.as_of - timedelta(seconds=query.matures_seconds))
+        return query.as_of - timedelta(seconds=query.matures_seconds)
     except OverflowError:
         return _EARLIEST

@@ -57,6 +57,7 @@ class Comparison:
         chance_to_win: For ``bayes``: the probability that the treatment is better.
         expected_loss: For ``bayes``: what shipping the treatment costs on average.
         method: How it was judged; empty if it could not be.
+        is_naive: Whether the method does not hold, as the data have moved the weights.
         significant: Whether there is an effect, at the error level.
         verdict: ``better`` or ``worse`` if there is a significant effect, by which direction is
             wanted; else ``undecided``.
@@ -88,6 +89,7 @@ class Comparison:
     chance_to_win: float | None = None
     expected_loss: float | None = None
     method: str = ""
+    is_naive: bool = False
     significant: bool = False
     verdict: Literal["better", "worse", "undecided"] = "undecided"
     look: int | None = None
@@ -111,7 +113,7 @@ def compare(
 
     Conversions are judged by an e-process where the weights changed or a bandit moves them, other
     metrics by each version of the weights for itself. A guardrail is judged by its relative effect,
-    by ``bayes`` with a flat prior.
+    or the absolute one if the control's value is not above 0; by ``bayes`` with a flat prior.
 
     Args:
         stored: The experiment.
@@ -130,10 +132,9 @@ def compare(
             few = f"no units in {variant!r}" if not units else f"one unit alone in {variant!r}"
             return evolve(row, problem=few)
     try:
-        row = _judged(stored, metric, row, groups, quantiles or {}, guardrail)
+        return _judged(stored, metric, row, groups, quantiles or {}, guardrail)
     except InvalidInput as error:
         return evolve(row, problem=str(error))
-    return row
 
 
 def adjusted(rows: Sequence[Comparison], analysis: Analysis) -> list[Comparison]:
@@ -213,7 +214,12 @@ def _judged(
         judged = judge_conversions(batches_of(pairs), analysis.alpha)
         why = "" if analysis.method == "e_process" else "judged by an e-process, as weights changed"
         return _with_effect(row, judged, relative=True, warnings=[why] if why else [])
-    relative = analysis.relative or guardrail is not None
+    relative, is_above_0 = analysis.relative, row.control_value is None or row.control_value > 0
+    if guardrail is not None:
+        relative = is_above_0
+    elif relative and not is_above_0:  # the sign would say the opposite
+        expected = "a number above 0 for a relative effect; judge the absolute one"
+        raise InvalidInput("value of the control", given=row.control_value, expected=expected)
     if guardrail is not None and analysis.method == "bayes":
         analysis = evolve(analysis, prior_mean=0.0, prior_sd=None)
     if metric.kind == "quantile":
@@ -221,13 +227,23 @@ def _judged(
     else:
         found = estimate(metric, pairs, relative=relative, stratified=differ)
     if not found.effect.se:
-        raise InvalidInput("values", given="equal ones alone", expected="values that differ")
+        return evolve(row, problem=_without_variance(metric, row))
     judged = judge(found.effect, found.units, analysis, lower_is_better=metric.lower_is_better)
     warnings = _warnings(found, row, has_bandit=has_bandit, differ=differ)
-    if judged.look == 0:
-        first = -(-(analysis.planned_n or 0) // analysis.looks)
-        warnings.append(f"before the first look, at {first} units of both variants")
+    if judged.look is not None:
+        warnings += _about_looks(judged.look, found.units, analysis)
+    row = evolve(row, is_naive=has_bandit)
     return _with_effect(row, judged, relative=relative, warnings=warnings)
+
+
+def _without_variance(metric: Metric, row: Comparison) -> str:
+    """Return why values that do not differ cannot be judged."""
+    if not row.value and not row.control_value and metric.event:
+        return (
+            f"every unit has the value 0: none has a counted event {metric.event!r} in its window; "
+            "check the name of the event and the field"
+        )
+    return "all units of each variant have the same value: a variance is needed"
 
 
 def _quantile(
@@ -264,14 +280,26 @@ def _warnings(found: Estimate, row: Comparison, *, has_bandit: bool, differ: boo
         )
     elif differ:
         warnings.append("weights changed: a trend in time may look like an effect")
-    left_out = row.units + row.control_units - found.units
-    if left_out:
+    if left_out := row.units + row.control_units - found.units:
         warnings.append(f"{left_out} units were left out, of versions without both variants")
     if found.reduction is not None:
         share = round(found.reduction * 100)
         done = f"reduced the variance by {share} %" if share >= 0 else "did not reduce the variance"
         warnings.append(f"CUPED {done}")
     return warnings
+
+
+def _about_looks(look: int, units: int, analysis: Analysis) -> list[str]:
+    """Return what has to be known of a report before the first look, or between two."""
+    planned = analysis.planned_n or 0
+    due, after = (-(-planned * number // analysis.looks) for number in (look, look + 1))
+    if not look:
+        return [f"before the first look, at {after} units of both variants"]
+    if units <= due:
+        return []
+    more = f"the next is at {after}" if look < analysis.looks else "the last one"
+    said = f"look {look} was due at {due} units, {more}"
+    return [f"{said}: decide once a look, as further readings spend error that is not planned"]
 
 
 def _with_effect(
@@ -298,13 +326,14 @@ def _with_effect(
     )
     if row.margin is None or judged.look == 0:
         return found
-    return evolve(found, guardrail=_against_margin(found, row.margin))
+    margin = row.margin if relative else row.margin * abs(row.control_value or 0.0)
+    return evolve(found, guardrail=_against_margin(found, margin))
 
 
 def _against_margin(
     row: Comparison, margin: float
 ) -> Literal["non_inferior", "inferior", "undecided"]:
-    """Return where the interval of a relative effect is, seen from the margin."""
+    """Return where the interval of an effect is, seen from the margin."""
     low = -inf if row.low is None else row.low
     high = inf if row.high is None else row.high
     if row.lower_is_better:

@@ -10,7 +10,8 @@
 
 While it runs or is paused, nothing may change that would move a unit which is in: its layer, its
 share of it, its salt, its targeting and the names of its variants stay, and the coverage may only
-rise. Other weights make a new version, for units that were not exposed yet.
+rise. Other weights make a new version, for units that were not exposed yet; those of a draft take
+the place of its first one.
 """
 
 from __future__ import annotations
@@ -60,6 +61,12 @@ def defined(
     """
     if before is None or before.state is State.DRAFT:
         first = WeightVersion(experiment.variants, now)
+        if (
+            before is not None
+            and before.versions[:1]
+            and before.versions[0].weights == first.weights
+        ):
+            first = before.versions[0]
         return StoredExperiment(experiment, segments=segments, versions=(first,))
     old = before.experiment
     for name in _FIXED:
@@ -72,6 +79,8 @@ def defined(
         expected = f"at least {old.coverage}, or units that are in would move; pause it instead"
         raise InvalidInput("coverage", given=experiment.coverage, expected=expected)
     changed = evolve(before, experiment=evolve(experiment, variants=old.variants))
+    if experiment.allocation is not None and experiment.variants == old.variants:
+        return changed  # the weights are where the allocation has moved them
     return reweighted(changed, experiment.variants, now)
 
 
@@ -87,8 +96,10 @@ def reweighted(
 ) -> StoredExperiment:
     """Return an experiment with other weights for units that were not exposed yet.
 
-    Nothing changes if the last version has the same proportions.
+    Nothing changes if the last version has the same proportions. A draft has one version.
     """
+    if before.state is State.DRAFT:
+        return defined(before, evolve(before.experiment, variants=weights), before.segments, now)
     last = before.versions[-1].weights
     total, last_total = sum(weights.values()), sum(last.values())
     if all(weights[name] * last_total == last[name] * total for name in last):

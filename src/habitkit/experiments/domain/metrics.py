@@ -251,7 +251,9 @@ class Guardrail:
 
     Attributes:
         metric: The metric.
-        margin: How much worse it may become, as a share of the control's: 0.02 for 2 %.
+        margin: How much worse it may become, as a share of the control's: 0.02 for 2 %. Where the
+            control's is 0 or below, as a share of its size. With 0 it has to be shown that it did
+            not become worse at all.
 
     Raises:
         InvalidInput: If a value is not what is expected.
@@ -259,6 +261,5 @@ class Guardrail:
 
     metric: Metric = field_of(validator=expect_instance(Metric, "a Metric"))
     margin: float = field_of(
-        default=0.0,
         validator=expect_number("a number from 0 to 1: 0.02 for 2 %", lambda it: 0 <= it <= 1),
     )

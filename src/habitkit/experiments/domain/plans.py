@@ -55,7 +55,8 @@ class Analysis:
             ``e_process`` are always.
         tuning_n: For ``always_valid``: at how many units the intervals are narrowest; fixed for the
             whole run.
-        planned_n: For ``group_sequential``: the units of both arms at the last look.
+        planned_n: For ``group_sequential``: the units of both arms at the last look. For ``fixed``:
+            below so many nothing is decided; None to decide at any number.
         looks: For ``group_sequential``: how many equally spaced looks there are.
         spending: For ``group_sequential``: how the error is spent.
         prior_mean: For ``bayes``: the mean of the normal prior of the effect.
@@ -92,10 +93,13 @@ class Analysis:
         Raises:
             InvalidInput: If something is missing, or there that the method does not have.
         """
-        if (self.method == "group_sequential") is not (self.planned_n is not None):
-            expected = "an int for group_sequential, None for other methods"
+        is_planned = self.method == "group_sequential"
+        if is_planned and self.planned_n is None:
+            raise InvalidInput("planned_n", given=None, expected="an int for group_sequential")
+        if self.planned_n is not None and not is_planned and self.method != "fixed":
+            expected = f"None for {self.method}; fixed and group_sequential have planned units"
             raise InvalidInput("planned_n", given=self.planned_n, expected=expected)
-        if self.planned_n is not None and not _LEAST_ALPHA <= self.alpha <= _LARGEST_ALPHA:
+        if is_planned and not _LEAST_ALPHA <= self.alpha <= _LARGEST_ALPHA:
             expected = f"a number from {_LEAST_ALPHA} to {_LARGEST_ALPHA} for group_sequential"
             raise InvalidInput("alpha", given=self.alpha, expected=expected)
         if self.adjust and self.method not in _ADJUSTED:
@@ -107,11 +111,15 @@ class Analysis:
         cls,
         alpha: float = 0.05,
         *,
+        planned_n: int | None = None,
         relative: bool = False,
         adjust: Literal["holm", "bh"] | None = None,
     ) -> Self:
-        """Judge once, at a number of units that was planned; looking earlier is not valid."""
-        return cls("fixed", alpha, relative, adjust=adjust)
+        """Judge once, at a number of units of both arms that was planned.
+
+        Looking earlier is not valid: with ``planned_n`` no report decides before.
+        """
+        return cls("fixed", alpha, relative, planned_n=planned_n, adjust=adjust)
 
     @classmethod
     def always_valid(
@@ -212,7 +220,8 @@ class Rules:
     """When a report may end in a decision.
 
     Attributes:
-        min_units: The least number of units in each arm before anything is decided.
+        min_units: The least number of units of each arm that were measured by the first metric,
+            those whose time is over, before anything is decided.
         min_days: The least number of days since the start, so that whole weeks are seen.
         max_days: After so many days without a significant effect the decision is to stop; None for
             never.
@@ -220,6 +229,8 @@ class Rules:
         max_several: The largest share of units that may have seen several variants.
         max_loss: For ``bayes``: the largest expected loss with which a variant is shipped.
         min_chance: For ``bayes``: the least chance to win with which a variant is shipped.
+        require_non_inferior: Whether a variant is shipped only if all of its guardrails are
+            non-inferior; else those that are undecided do not keep it back.
 
     Raises:
         InvalidInput: If a value is not what is expected.
@@ -232,6 +243,7 @@ class Rules:
     max_several: float = field(default=0.01, validator=_share())
     max_loss: float | None = field(default=None, validator=or_none(_from_0("the metric's unit")))
     min_chance: float = field(default=0.95, validator=_share())
+    require_non_inferior: bool = field(default=True, validator=expect_flag())
 
     def __attrs_post_init__(self) -> None:
         """Refuse an end before the decision may begin.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from attrs import evolve, frozen
 
 from habitkit.experiments.domain.arms import Arm, SampleRatio, arms_of, sample_ratio
 from habitkit.experiments.domain.comparisons import Comparison, adjusted, compare
-from habitkit.experiments.domain.deciding import Decision, decide
+from habitkit.experiments.domain.deciding import ExperimentDecision, decide
 from habitkit.experiments.domain.definition import State, StoredExperiment
 from habitkit.experiments.domain.exposures import ExposureCounts
 from habitkit.experiments.domain.measures import GroupMoments
@@ -19,7 +19,7 @@ from habitkit.experiments.domain.stats.quantiles import OrderStatistics
 
 __all__ = ["ExperimentReport", "make_report"]
 
-_UNDECIDED = Decision("keep")
+_UNDECIDED = ExperimentDecision("keep")
 
 
 @frozen
@@ -35,6 +35,7 @@ class ExperimentReport:
         control: The variant that the others are compared with.
         method: The method of the analysis.
         alpha: Its error level.
+        planned_n: At how many units of both variants it was planned to decide; None if at any.
         arms: The units of each variant.
         units: The units of all arms.
         several: How many units have seen several variants; they are left out of everything else.
@@ -55,6 +56,7 @@ class ExperimentReport:
     control: str
     method: str
     alpha: float
+    planned_n: int | None
     arms: tuple[Arm, ...]
     units: int
     several: int
@@ -64,7 +66,7 @@ class ExperimentReport:
     guardrails: tuple[Comparison, ...]
     rules: Rules
     warnings: tuple[str, ...]
-    decision: Decision = _UNDECIDED
+    decision: ExperimentDecision = _UNDECIDED
 
     def __str__(self) -> str:
         from habitkit.experiments.domain.report_table import table  # noqa: PLC0415 - few print it
@@ -131,6 +133,7 @@ def make_report(
         experiment.control,
         experiment.analysis.method,
         experiment.analysis.alpha,
+        experiment.analysis.planned_n,
         arms,
         units,
         counts.several,
@@ -139,7 +142,7 @@ def make_report(
         tuple(adjusted(results, experiment.analysis)),
         tuple(row for guardrail in experiment.guardrails for row in rows(guardrail)),
         experiment.rules,
-        _warnings(stored, arms, units),
+        _warnings(stored, as_of, arms, counts),
     )
     return evolve(report, decision=decide(report))
 
@@ -152,11 +155,25 @@ def _days(stored: StoredExperiment, as_of: datetime) -> float:
     return max((end - stored.started_at) / timedelta(days=1), 0.0)
 
 
-def _warnings(stored: StoredExperiment, arms: Sequence[Arm], units: int) -> tuple[str, ...]:
+def _warnings(
+    stored: StoredExperiment, as_of: datetime, arms: Sequence[Arm], counts: ExposureCounts
+) -> tuple[str, ...]:
     """Return what has to be known of the whole report."""
     warnings = []
+    units = sum(arm.units for arm in arms)
+    if units and all(arm.version < stored.newest for arm in counts.arms):
+        warnings.append(
+            f"no unit was exposed yet under version {stored.newest} of the weights, the newest; "
+            "kit.flags.for_unit and kit.experiments.assign serve by it, plain getters do not"
+        )
     if not units:
         warnings.append("no units were exposed")
+    if stored.ended_at is not None and stored.ended_at < as_of:
+        ended = stored.ended_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        warnings.append(
+            f"it ended at {ended}: what units did since counts too, where a metric has no window "
+            "that is over; pass as_of to leave it out"
+        )
     for arm in arms:
         if arm.variant not in stored.experiment.variants:
             warnings.append(f"{arm.units} units have seen {arm.variant!r}, which is no variant")

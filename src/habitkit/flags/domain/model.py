@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-__all__ = ["Assignment", "FlagDifference", "FlagVersion", "Revision", "SharedVersion"]
+__all__ = ["FlagDifference", "FlagVersion", "Revision", "SharedVersion", "StickyAssignment"]
 
 
 @frozen
@@ -80,7 +80,7 @@ class SharedVersion:
 
 
 @frozen
-class Assignment:
+class StickyAssignment:
     """The variant that somebody was given first, for a flag that is sticky.
 
     Attributes:

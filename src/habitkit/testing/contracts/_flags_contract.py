@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import Duplicate
-from habitkit.flags.domain.model import Assignment, FlagVersion, Revision, SharedVersion
+from habitkit.flags.domain.model import FlagVersion, Revision, SharedVersion, StickyAssignment
 from habitkit.flags.store import FLAGS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS
@@ -250,8 +250,8 @@ def _assignment(
     version: int = 1,
     variant: str = "blue",
     at: datetime = NOW,
-) -> Assignment:
-    return Assignment(targeting_key, flag, version, variant, at)
+) -> StickyAssignment:
+    return StickyAssignment(targeting_key, flag, version, variant, at)
 
 
 def _add(store: Store, *revisions: Revision) -> None:
@@ -284,7 +284,7 @@ def _shared(store: Store, until: int | None = None) -> SharedVersion:
     return read(store, lambda stores: stores.port(FLAGS).shared(until))
 
 
-def _assignments(store: Store, targeting_key: str) -> list[Assignment]:
+def _assignments(store: Store, targeting_key: str) -> list[StickyAssignment]:
     return read(store, lambda stores: stores.port(FLAGS).assignments(targeting_key))
 
 
