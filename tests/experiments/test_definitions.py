@@ -182,7 +182,7 @@ NOT_READ: dict[str, Any] = {
     ".metrics: expected metrics and guardrails of different names": {"metrics": [MEAN, MEAN]},
     ".guardrails[0].margin: expected a number from 0 to 1": {"guardrails": [{"metric": {**MEAN, "name": "g"}, "margin": 2}]},
     ".analysis.alpha: expected a number between 0 and 1": {"analysis": {"method": "fixed", "alpha": 1}},
-    ".analysis.plannedN: expected an int for group_sequential": {"analysis": {"method": "fixed", "plannedN": 9}},
+    ".analysis.plannedN: expected None for bayes": {"analysis": {"method": "bayes", "plannedN": 9}},
     ".analysis.adjust: expected None for bayes": {"analysis": {"method": "bayes", "adjust": "holm"}},
     ".metrics: expected conversions and retention alone": {"analysis": {"method": "e_process"}},
     ".allocation: expected an allocation whose floor is at most 1/2": {"allocation": {"policy": "ucb1", "floor": 0.6}},

@@ -426,7 +426,7 @@ UNJUDGED = {
     "no units in 'old'": (PAID, [rate("new", 50, 5)], FIXED),
     "no units in 'new'": (PAID, [rate("old", 50, 5)], FIXED),
     "one unit alone in 'new'": (CENTS, [normal("old", 50, 5), pairs("new", [(1, 0)])], FIXED),
-    "values: expected a variance": (PAID, [rate("old", 50, 0), rate("new", 50, 50)], FIXED),
+    "all units of each variant have the same value": (PAID, [rate("old", 50, 0), rate("new", 50, 50)], FIXED),
     "batches: expected one conversion at least": (PAID, [rate("old", 50, 0), rate("new", 50, 0)], Analysis.e_process()),
     "mean of the control's denominator: expected not 0": (RATIO, [normal("old", 50, 1.0), PAIRS[1]], FIXED),
     "moments of the treatment": (CENTS, [normal("old", 50, 1.0), normal("new", 50, nan)], FIXED),

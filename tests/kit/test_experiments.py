@@ -517,6 +517,23 @@ def test_a_bandit_moves_its_weights_and_is_judged_by_an_e_process(kit):
         kit.experiments.reweight("plain")
 
 
+def test_a_draft_that_a_rollback_made_of_an_experiment_with_exposures_stays_as_it_is(started):
+    kit = started
+    served(kit)
+    kit.experiments.report("button")
+    kit.flags.rollback_document(2, by="ada")
+    assert kit.experiments.get("button").state == "draft"
+
+    assert kit.experiments.define(button()).state == "draft"
+    with pytest.raises(ExperimentStateConflict, match="'button', which is draft; there are expos"):
+        kit.experiments.define(button(salt="other"))
+    with pytest.raises(ExperimentStateConflict, match="use another key"):
+        kit.experiments.change_weights("button", {"old": 1, "new": 2})
+    kit.experiments.start("button")
+    served(kit)
+    assert kit.experiments.report("button").several == 0
+
+
 def test_an_interaction_leaves_out_what_was_seen_and_is_no_variant(started):
     kit = started
     kit.experiments.define(Experiment("other", ["old", "new"]))

@@ -49,7 +49,7 @@ def define(
     Raises:
         InvalidInput: If it is no experiment, its layer has no room, or a change would move units.
         ExperimentStateConflict: If an experiment of this key has ended, or was deleted after it had
-            exposures.
+            exposures, or became a draft again by a rollback.
         FlagDefinitionError: If a flag that names it lacks a variant.
         FlagsReadOnly: If the flags do not come from the kit's store.
     """
@@ -62,8 +62,8 @@ def define(
     key = experiment.key
     known = experiments_of(tx)
     before = known.get(key)
-    if before is None:
-        _expect_unused(tx, key)
+    if before is None or (before.state is State.DRAFT and experiment != before.experiment):
+        _expect_unused(tx, key, before)
     elif before.state in {State.STOPPED, State.SHIPPED}:
         hint = "define one with another key"
         raise ExperimentStateConflict(
@@ -76,13 +76,16 @@ def define(
     return write(tx, "define", author, before, after)
 
 
-def _expect_unused(tx: Transaction, key: str) -> None:
-    """Refuse a key of whose experiment there are exposures already."""
+def _expect_unused(tx: Transaction, key: str, before: StoredExperiment | None) -> None:
+    """Refuse a key of whose experiment there are exposures already.
+
+    There are some of a draft if a rollback of the set of flags has made it one again.
+    """
     counts = tx.port(EXPERIMENTS).counts(key, tx.now)
     if counts.arms or counts.several:
         raise ExperimentStateConflict(
             experiment=key,
-            state="deleted",
+            state="deleted" if before is None else before.state,
             action="define",
             hint="there are exposures to it, which a new one would count; use another key",
         )
@@ -151,7 +154,7 @@ def change_weights(
     Raises:
         NotFound: If there is no such experiment.
         InvalidInput: If they are not weights of its variants.
-        ExperimentStateConflict: If the experiment has ended.
+        ExperimentStateConflict: If the experiment has ended, or became a draft again by a rollback.
         FlagsReadOnly: If the flags do not come from the kit's store.
     """
     author = author_of(by, note)
@@ -162,6 +165,8 @@ def change_weights(
     if checked.keys() != before.experiment.variants.keys():
         expected = f"weights of {sorted(before.experiment.variants)}"
         raise InvalidInput("weights", given=dict(weights), expected=expected)
+    if before.state is State.DRAFT:
+        _expect_unused(tx, key, before)
     return write(tx, "reweight", author, before, reweighted(before, checked, tx.now))
 
 

@@ -166,7 +166,7 @@ def _unproven(report: ExperimentReport, rules: Rules) -> dict[str, tuple[str, ..
     if rules.require_non_inferior:
         for row in report.guardrails:
             if row.guardrail == "undecided":
-                said = f"{row.variant}: the guardrail {row.metric} is undecided"
+                said = f"{row.variant}: {row.metric} is not known to be within its margin"
                 if row.problem:
                     said += f": {row.problem}"
                 found[row.variant] = (*found.get(row.variant, ()), said)

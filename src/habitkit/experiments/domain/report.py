@@ -161,10 +161,10 @@ def _warnings(
     """Return what has to be known of the whole report."""
     warnings = []
     units = sum(arm.units for arm in arms)
-    if units and all(arm.version < stored.newest for arm in counts.arms):
+    if units and stored.newest > 1 and all(arm.version == 1 for arm in counts.arms):
         warnings.append(
-            f"no unit was exposed yet under version {stored.newest} of the weights, the newest; "
-            "kit.flags.for_unit and kit.experiments.assign serve by it, plain getters do not"
+            "the weights were changed, and all units were exposed under the first ones: serve by "
+            "kit.flags.for_unit or kit.experiments.assign, as plain getters keep to them"
         )
     if not units:
         warnings.append("no units were exposed")
