@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import caches, checkin, flags, growth, ledger, limits, start_up, streaks
+from benchmarks import (
+    caches,
+    checkin,
+    experiments,
+    flags,
+    growth,
+    ledger,
+    limits,
+    start_up,
+    streaks,
+)
 from benchmarks._duel import Size
 from benchmarks._place import Place
 from benchmarks._report import Figures, as_json, machine, markdown
@@ -85,6 +95,10 @@ def main() -> None:
         figures.caches = list(chain.from_iterable(hits))
         served = timed("flags", flags.TURNS * blocks, partial(flags.measure, size), server=False)
         figures.flags = list(chain.from_iterable(served))
+        tried = partial(experiments.measure, size, place.new_file)
+        turns = experiments.TURNS * blocks
+        analysed = timed("experiments", turns, tried, server=False)
+        figures.experiments = list(chain.from_iterable(analysed))
         starts = partial(start_up.measure, size)
         started = timed("import habitkit", size.starts + 1, starts, server=False)
         figures.starts = list(chain.from_iterable(started))

@@ -58,6 +58,7 @@ class Figures:
         limits: What rate limits cost.
         caches: What a cache costs, and what it gains.
         flags: What evaluating and loading flags costs.
+        experiments: What analyses and assignments cost.
         starts: Imports in fresh processes.
         missing: Why PostgreSQL was left out, or nothing.
     """
@@ -71,6 +72,7 @@ class Figures:
     limits: list[LimitsRow] = Factory(list)
     caches: list[LimitsRow] = Factory(list)
     flags: list[LimitsRow] = Factory(list)
+    experiments: list[LimitsRow] = Factory(list)
     starts: list[Start] = Factory(list)
     missing: str = ""
 
@@ -112,6 +114,11 @@ def markdown(figures: Figures) -> str:
             "Feature flags, median; the ratio is how many times as fast or as small the kit is",
             ("", "µs or MB", "ratio", "of", "goal", ""),
             [_limits(row) for row in figures.flags],
+        ),
+        (
+            "Experiments, median; the ratio is how many times as fast the kit is",
+            ("", "µs", "ratio", "of", "goal", ""),
+            [_limits(row) for row in figures.experiments],
         ),
         (
             "A fresh process in ms, median",
@@ -157,6 +164,7 @@ def as_json(figures: Figures) -> dict[str, Any]:
         "limits": [{**asdict(row), "met": row.met} for row in figures.limits],
         "caches": [{**asdict(row), "met": row.met} for row in figures.caches],
         "flags": [{**asdict(row), "met": row.met} for row in figures.flags],
+        "experiments": [{**asdict(row), "met": row.met} for row in figures.experiments],
         "start_up": [{**asdict(start), "met": start.met} for start in figures.starts],
     }
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks._duel import take_turns
 from benchmarks.flag_peers import ATTRIBUTES, COUNTRIES, DOCUMENT, USER, peers
-from benchmarks.limits import KIT, THREADS, Row, compare, fastest, repeated
+from benchmarks.limits import KIT, THREADS, Row, compare, fastest, repeated, within
 from habitkit import HabitKit
 from habitkit import flags as habitkit_flags
 from habitkit.flags import Fetched, Flags, FlagSettings, StaticSource
@@ -168,17 +168,10 @@ def _loading(size: Size) -> list[Row]:
     title, whole = f"{number:,} flags of 5 rules", number == FLAGS
     took = median(seconds)
     return [
-        _within(f"{title}: CPU time", took * 1e6, took, 1.5 if whole else None, "1.5 s"),
+        within(f"{title}: CPU time", took * 1e6, took, 1.5 if whole else None, "1.5 s"),
         Row(f"{title}: MB held", held / 1e6),
-        _within(f"{title}: MB at most", peak / 1e6, peak / 1e6, 200 if whole else None, "200 MB"),
+        within(f"{title}: MB at most", peak / 1e6, peak / 1e6, 200 if whole else None, "200 MB"),
     ]
-
-
-def _within(name: str, value: float, figure: float, most: float | None, shown: str) -> Row:
-    """Return a row whose figure shall be within a limit, if there is one."""
-    if most is None:
-        return Row(name, value)
-    return Row(name, value, most / figure, shown, 1.0)
 
 
 class _Alternating:

@@ -118,6 +118,13 @@ def fastest(times: Mapping[str, Sequence[float]]) -> str:
     return min(others, key=lambda name: median(times[name]), default="")
 
 
+def within(name: str, value: float, figure: float, most: float | None, shown: str) -> Row:
+    """Return a row whose figure shall be within a limit, if there is one."""
+    if most is None:
+        return Row(name, value)
+    return Row(name, value, most / figure, shown, 1.0)
+
+
 def repeated(call: Call, times: int = CALLS) -> Side:
     """Return a side that makes several calls an item, and times them together."""
 

@@ -52,7 +52,7 @@ def measure(size: Size, advance: Callable[[], object]) -> list[Start]:
     processes: dict[str, list[float]] = {program: [] for program in PROGRAMS}
     for number in range(size.starts + 1):
         for program, code in PROGRAMS.items():
-            inside, outside = _start(code)
+            inside, outside = start(code)
             if number:
                 imports[program].append(inside)
                 processes[program].append(outside)
@@ -68,9 +68,14 @@ def measure(size: Size, advance: Callable[[], object]) -> list[Start]:
     ]
 
 
-def _start(code: str) -> tuple[float, float]:
-    """Run code in a fresh process; return milliseconds seen from inside and from outside."""
-    timed = f"from time import perf_counter as t; a = t(); {code}; print((t() - a) * 1e3)"
+def start(code: str, before: str = "pass") -> tuple[float, float]:
+    """Run code in a fresh process; return milliseconds seen from inside and from outside.
+
+    Args:
+        code: What is timed from inside.
+        before: What is run before that.
+    """
+    timed = f"{before}; from time import perf_counter as t; a = t(); {code}; print((t() - a) * 1e3)"
     started = perf_counter()
     done = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", timed], check=True, capture_output=True, text=True

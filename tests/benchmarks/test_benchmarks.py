@@ -15,6 +15,8 @@ import pytest
 from benchmarks import by_hand, spend_by_hand
 from benchmarks._ledger_fill import LEFT, OWNERS, drift, fill
 from benchmarks._same import check_statements
+from benchmarks.experiments import ANALYSES, ASSIGNMENTS
+from benchmarks.experiments_on_sqlite import JOINS
 from benchmarks.flags import CLIENT, TASKS
 from habitkit import HabitKit
 from tests.redis_servers import find_redis
@@ -79,6 +81,11 @@ def test_a_quick_run_measures_every_store_and_prints_the_tables(tmp_path):
     flags = {row["name"]: row["value"] for row in figures["flags"]}
     assert {f"{task}, habitkit" for task in (*TASKS.values(), CLIENT)} < {*flags}
     assert all(value > 0 for value in flags.values())
+    experiments = {row["name"]: row["value"] for row in figures["experiments"]}
+    assert {f"an analysis, {name}, habitkit" for name in ANALYSES} < {*experiments}
+    assert {f"an assignment, {name}, habitkit" for name in ASSIGNMENTS} < {*experiments}
+    assert all(any(f"{name}, habitkit" in row for row in experiments) for name in JOINS)
+    assert all(value > 0 for value in experiments.values())
     assert [row["program"] for row in figures["start_up"]][-1] == "import habitkit"
     assert "| import habitkit " in done.stdout
 

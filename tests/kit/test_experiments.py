@@ -151,7 +151,7 @@ def test_only_a_running_experiment_assigns_and_one_that_is_shipped_serves_its_wi
 )
 def test_what_a_state_does_not_allow_is_refused_by_its_name(kit, done, refused):
     calls: dict[str, Callable[[], object]] = {
-        "define": lambda: kit.experiments.define(button(coverage=0.5)),
+        "define": lambda: kit.experiments.define(button(description="another one")),
         "ship": lambda: kit.experiments.ship("button", "new"),
         "ramp": lambda: kit.experiments.ramp("button", 1),
         "change_weights": lambda: kit.experiments.change_weights("button", {"old": 1, "new": 2}),
@@ -183,13 +183,14 @@ def test_nothing_may_change_that_would_move_units_which_are_in(started):
         "salt": {"salt": "another"},
         "control": {"control": "new"},
         "targeting": {"targeting": {"var": "staff"}},
-        "coverage": {"coverage": 0.5},
     }
     for name, changes in cases.items():
         with pytest.raises(InvalidInput, match=f"^{name}: expected"):
             kit.experiments.define(button(**changes))
     with pytest.raises(InvalidInput, match="variants"):
         kit.experiments.define(Experiment("button", ["old", "new", "third"]))
+    with pytest.raises(InvalidInput, match="coverage: expected at least 1"):
+        kit.experiments.ramp("button", 0.5)
     with pytest.raises(InvalidInput, match="variant"):
         kit.experiments.ship("button", "third")
     with pytest.raises(InvalidInput, match="weights"):
@@ -197,6 +198,38 @@ def test_nothing_may_change_that_would_move_units_which_are_in(started):
 
     changed = kit.experiments.define(button(description="about the button"))
     assert (changed.experiment.description, len(changed.versions)) == ("about the button", 1)
+
+
+def test_an_app_may_define_its_experiments_each_time_it_starts(kit):
+    kit.flags.put("button", BUTTON, by="ada")
+    for then in (
+        lambda: kit.experiments.start("button"),
+        lambda: kit.experiments.ramp("button", 0.5),
+        lambda: kit.experiments.change_weights("button", {"old": 1, "new": 3}),
+        lambda: kit.experiments.ship("button", "new"),
+        lambda: kit.experiments.stop("button"),
+    ):
+        kit.experiments.define(button(coverage=0.1))
+        expected = then()
+        revision = kit.flags.revision()
+        assert kit.experiments.define(button(coverage=0.1)) == expected
+        assert kit.flags.revision() == revision
+    assert (expected.experiment.coverage, len(expected.versions)) == (0.5, 2)
+
+
+def test_what_units_do_after_the_end_is_in_no_report(started):
+    kit = started
+    served(kit)
+    kit.clock.advance(days=1)
+    kit.experiments.ship("button", "new")
+    ended = kit.clock.now()
+    kit.clock.advance(days=1)
+
+    report = kit.experiments.report("button")
+    assert (report.as_of, report.days, report.warnings) == (ended, 1, ())
+    assert [it.as_of for it in kit.experiments.over_time("button", 2)][-1] == ended
+    later = kit.experiments.report("button", as_of=kit.clock.now())
+    assert "it ended at" in later.warnings[0]
 
 
 def test_faults_of_the_whole_set_are_found_before_anything_is_stored(kit):

@@ -13,7 +13,7 @@ from attrs import evolve
 from habitkit.errors import InvalidInput
 from habitkit.experiments.domain.definition import SEGMENTS, Experiment, State
 from habitkit.experiments.domain.layers import allocate
-from habitkit.experiments.domain.lifecycle import defined, reweighted
+from habitkit.experiments.domain.lifecycle import defined, is_same, reweighted
 from habitkit.experiments.errors import ExperimentStateConflict
 from habitkit.experiments.lookup import SECTION, experiments_of, find
 from habitkit.experiments.publishing import AUTHOR, author_of, begin, expect_open, publish, write
@@ -37,8 +37,11 @@ def define(
     The flags whose variants it serves name it: ``{"experiment": key}`` in their ``$habitkit``, or
     ``Flag.string(...).experiment(key)``. Of an experiment that was started, only what moves no unit
     may change: metrics, guardrails, analysis, rules, a higher coverage, and the weights, which make
-    a new version for units that were not exposed yet. To define a bandit again with its first
-    weights leaves the weights where its allocation has moved them.
+    a new version for units that were not exposed yet.
+
+    An app may do this each time it starts: the first weights and a lower coverage leave those that
+    were given since as they are, and so does an unchanged definition of an experiment that has
+    ended.
 
     Args:
         tx: The transaction.
@@ -65,6 +68,8 @@ def define(
     if before is None or (before.state is State.DRAFT and experiment != before.experiment):
         _expect_unused(tx, key, before)
     elif before.state in {State.STOPPED, State.SHIPPED}:
+        if is_same(before, experiment):
+            return before
         hint = "define one with another key"
         raise ExperimentStateConflict(
             experiment=key, state=before.state, action="define", hint=hint
@@ -125,6 +130,10 @@ def ramp(
     begin(tx)
     before = find(tx, key)
     expect_open(before, "ramp")
+    if 0 < coverage < before.experiment.coverage:
+        least = before.experiment.coverage
+        expected = f"at least {least}, or units that are in would move; pause it instead"
+        raise InvalidInput("coverage", given=coverage, expected=expected)
     weights = before.weights(before.newest)
     experiment = evolve(before.experiment, coverage=coverage, variants=weights)
     after = defined(before, experiment, before.segments, tx.now)

@@ -143,7 +143,7 @@ class ExposureBuffer:
             if not batch:
                 return
             try:
-                yield Call(_expose, (batch,))
+                yield Call(self._expose, (batch,))
             except Exception as error:
                 self._last_error = reason(error)
                 raise
@@ -151,6 +151,13 @@ class ExposureBuffer:
             with self._lock:
                 for it in batch:
                     self._let_go(it)
+
+    def _expose(self, tx: Transaction, exposures: Sequence[Exposure]) -> None:
+        """Store exposures, but for those of units that were forgotten in the meantime."""
+        with self._lock:
+            left = [it for it in exposures if it in self._waiting.get(it.unit, ())]
+        if left:
+            tx.port(EXPERIMENTS).expose(left)
 
     def _let_go(self, stored: Exposure) -> None:
         """Let go of one that is stored, unless another thread has done so."""
@@ -177,7 +184,3 @@ class ExposureBuffer:
         """Take a lock that no other thread holds; what waits is the parent's to store."""
         self._lock = threading.Lock()
         self._waiting, self._count = {}, 0
-
-
-def _expose(tx: Transaction, exposures: Sequence[Exposure]) -> None:
-    tx.port(EXPERIMENTS).expose(exposures)

@@ -64,7 +64,8 @@ def report(tx: Transaction, key: str, as_of: datetime | None = None) -> Experime
     Args:
         tx: The transaction.
         key: The experiment.
-        as_of: Only exposures and events until this instant; now by default.
+        as_of: Only exposures and events until this instant; by default now, or when the experiment
+            was stopped or shipped: what units do after that says nothing of it.
 
     Returns:
         The report: ``print(report)`` shows it as a table, ``habitkit.to_dict(report)`` gives JSON.
@@ -74,7 +75,7 @@ def report(tx: Transaction, key: str, as_of: datetime | None = None) -> Experime
         InvalidInstant: If ``as_of`` has no zone, or lies in the future.
     """
     stored = find(tx, key)
-    return _report(tx, stored, _instant(tx, as_of))
+    return _report(tx, stored, _instant(tx, as_of or stored.ended_at))
 
 
 def over_time(
@@ -86,7 +87,7 @@ def over_time(
         tx: The transaction.
         key: The experiment.
         points: How many, up to 200.
-        as_of: The instant of the last one; now by default.
+        as_of: The instant of the last one; as for ``report``.
 
     Raises:
         NotFound: If there is no such experiment.
@@ -96,7 +97,7 @@ def over_time(
     if type(points) is not int or not 1 <= points <= _MOST_POINTS:
         raise InvalidInput("points", given=points, expected=f"an int from 1 to {_MOST_POINTS}")
     stored = find(tx, key)
-    end = _instant(tx, as_of)
+    end = _instant(tx, as_of or stored.ended_at)
     if stored.started_at is None or stored.started_at >= end:
         return [_report(tx, stored, end)]
     step = (end - stored.started_at) / points
@@ -132,7 +133,7 @@ def interactions(
         b: The other experiment.
         metric: The name of a metric of ``a`` that is no ratio and no quantile; the first one by
             default.
-        as_of: Only exposures and events until this instant; now by default.
+        as_of: Only exposures and events until this instant; as for ``report``, of ``a``.
 
     Returns:
         The test, or why there is none, such as too few units.
@@ -144,7 +145,7 @@ def interactions(
     """
     first, second = find(tx, a), find(tx, b)
     chosen = _metric_of(first, metric)
-    query = _query(tx, first, chosen, _instant(tx, as_of))
+    query = _query(tx, first, chosen, _instant(tx, as_of or first.ended_at))
     cells = tx.port(EXPERIMENTS).cells(query, b)
     orders = [_control_first(first), _control_first(second)]
     cells = [it for it in cells if it.variant in orders[0] and it.other in orders[1]]

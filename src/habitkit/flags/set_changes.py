@@ -43,7 +43,7 @@ def put_document(
     """Make the set of flags what a document says, by one revision.
 
     Of an experiment that runs or is paused, before and after, nothing may change that would move
-    units which are in, as in ``kit.experiments.define``.
+    units which are in, as in ``kit.experiments.define``; nor may its coverage become lower.
 
     Args:
         tx: The transaction.

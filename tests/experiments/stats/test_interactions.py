@@ -47,7 +47,7 @@ def test_more_variants_are_the_residual_of_effects_that_add_up(rows, columns):
     )
     means = np.array([cells[key].mean for key in keys])
     root = np.sqrt([cells[key].n / cells[key].variance for key in keys])
-    fitted, *_ = np.linalg.lstsq(design * root[:, None], means * root)
+    fitted, *_ = np.linalg.lstsq(design * root[:, None], means * root, rcond=None)
     residual = float((((means - design @ fitted) * root) ** 2).sum())
 
     found = interaction(cells)

@@ -67,9 +67,14 @@ def in_window(measure: Measure, start: Sql, end: Sql | None, as_of: datetime, di
         as_of: The instant of the analysis.
         dialect: ``sqlite`` or ``postgresql``.
     """
-    done = _done(dialect) if measure.by_done_at else events.c.at
-    conditions = [done <= literal(as_of, Instant()), done >= start]
-    return and_(*conditions) if end is None else and_(*conditions, done < end)
+    if not measure.by_done_at:
+        return _is_inside(events.c.at, start, end, as_of)
+    done = _done(dialect)
+    if dialect == "postgresql":
+        return _is_inside(done, start, end, as_of)
+    once = select(done.label("at")).correlate_except().subquery("done")  # or SQLite reads it thrice
+    inside = _is_inside(once.c.at, start, end, as_of)
+    return select(inside).correlate_except(once).scalar_subquery()
 
 
 def moved(instant: Sql, seconds: int, dialect: str) -> Sql:
@@ -107,6 +112,12 @@ def not_number(measure: Measure, dialect: str) -> Sql:
         return true()
     kind, _ = _field(measure.field, dialect)
     return func.coalesce(kind, "").not_in(_NUMBERS[dialect])
+
+
+def _is_inside(instant: Sql, start: Sql, end: Sql | None, as_of: datetime) -> Sql:
+    """Return whether an instant is in a window, and not after the analysis."""
+    conditions = [instant <= literal(as_of, Instant()), instant >= start]
+    return and_(*conditions) if end is None else and_(*conditions, instant < end)
 
 
 def _sum(measure: Measure, taken: Sql, dialect: str) -> Sql:

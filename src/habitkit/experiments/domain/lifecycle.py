@@ -12,6 +12,10 @@ While it runs or is paused, nothing may change that would move a unit which is i
 share of it, its salt, its targeting and the names of its variants stay, and the coverage may only
 rise. Other weights make a new version, for units that were not exposed yet; those of a draft take
 the place of its first one.
+
+An app may define its experiments each time it starts. So a definition with the first weights leaves
+those that were given since as they are, a lower coverage leaves the present one, and an experiment
+that has ended stays as it is if its definition is the same but for these.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from habitkit.experiments.domain.definition import (
     WeightVersion,
 )
 
-__all__ = ["NEXT", "defined", "moved", "moves_of", "reweighted"]
+__all__ = ["NEXT", "defined", "is_same", "moved", "moves_of", "reweighted"]
 
 NEXT: Mapping[str, tuple[frozenset[State], State]] = {
     "start": (frozenset({State.DRAFT, State.PAUSED}), State.RUNNING),
@@ -71,14 +75,29 @@ def defined(
     old = before.experiment
     for name, expected in moves_of(old, experiment).items():
         raise InvalidInput(name, given=getattr(experiment, name), expected=expected)
-    changed = evolve(before, experiment=evolve(experiment, variants=old.variants))
-    if experiment.allocation is not None and experiment.variants == old.variants:
-        return changed  # the weights are where the allocation has moved them
+    coverage = max(experiment.coverage, old.coverage)
+    kept = evolve(experiment, variants=old.variants, coverage=coverage)
+    changed = evolve(before, experiment=kept)
+    if experiment.variants == old.variants:
+        return changed  # the weights are where an allocation or a call has moved them
     return reweighted(changed, experiment.variants, now)
+
+
+def is_same(before: StoredExperiment, experiment: Experiment) -> bool:
+    """Return whether a definition says what an experiment was defined by.
+
+    Args:
+        before: As it is stored; its coverage may have been raised since.
+        experiment: The definition.
+    """
+    old = before.experiment
+    return experiment.coverage <= old.coverage and old == evolve(experiment, coverage=old.coverage)
 
 
 def moves_of(before: Experiment, after: Experiment) -> dict[str, str]:
     """Return what would move units which are in, if an experiment that was started changed.
+
+    A lower coverage would too; it is for the caller whether that is refused or has no effect.
 
     Args:
         before: Its definition.
@@ -96,9 +115,6 @@ def moves_of(before: Experiment, after: Experiment) -> dict[str, str]:
     if before.variants.keys() != after.variants.keys():
         names = sorted(before.variants)
         found["variants"] = f"the variants {names}, as the experiment was started with them"
-    if after.coverage < before.coverage:
-        least = f"at least {before.coverage}"
-        found["coverage"] = f"{least}, or units that are in would move; pause it instead"
     return found
 
 

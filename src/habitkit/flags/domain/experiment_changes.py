@@ -54,6 +54,9 @@ def _expected(old: StoredExperiment, new: StoredExperiment) -> dict[str, str]:
     before, after = list(old.experiment.variants), list(new.experiment.variants)
     if "variants" not in found and before != after:  # their order decides who gets which
         found["variants"] = f"the variants in the order {', '.join(before)}, or units would move"
+    coverage = old.experiment.coverage
+    if new.experiment.coverage < coverage:
+        found["coverage"] = f"at least {coverage}, or units that are in would move"
     if old.segments != new.segments:
         found["segments"] = f"{[*map(list, old.segments)]} as before, or units would move"
     return found
