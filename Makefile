@@ -16,9 +16,15 @@ BENCH_ARGS ?=
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 PYTEST := -m pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 # Coverage makes a test two to three times as slow. These tests suffice for the gate: the rules, and
-# the contracts on memory and SQLite, and what is each backend's own. Others run the same lines again.
-MEASURED := tests/unit tests/kit tests/importers tests/sql tests/flags tests/contrib \
+# the contracts on memory and SQLite, and what is each backend's own. Others run the same lines again,
+# such as those of races, of crashes and of simulations.
+REPEATING := tests/experiments/stats/test_validity_simulations.py $(addprefix tests/sql/test_, \
+	bank.py cache_races.py cancelled.py crashes.py deadlocks.py double_spend.py drivers.py \
+	hold_races.py ledger_cancelled.py ledger_model.py limits_races.py retries.py)
+MEASURED := tests/unit tests/kit tests/importers tests/flags tests/contrib \
 	tests/stores/test_memory.py tests/stores/test_sqlite.py \
+	$(filter-out $(REPEATING),$(wildcard $(addsuffix /test_*.py, \
+	tests/sql tests/experiments tests/experiments/stats))) \
 	$(addprefix tests/limits/test_,failures.py leases_and_headers.py waiting.py) \
 	$(addprefix tests/memcached/test_,items.py opening.py port.py) \
 	$(addprefix tests/redis/test_,failures.py opening.py rules.py) \
@@ -47,7 +53,7 @@ env-check: $(VENV)/.test $(VENV)/.lint $(VENV)/.docs
 
 test: env ## Run all tests, on every backend this machine has: MEASURED with coverage, then the rest
 	@rm -f .coverage .coverage.*
-	@echo "== With coverage: $(MEASURED)"
+	@echo "== With coverage: the tests that suffice for it"
 	@$(BIN)/coverage run $(PYTEST) $(MEASURED) $(PYTEST_ARGS) || $(NO_TESTS)
 	@echo "== Without coverage: all other tests"
 	@$(BIN)/python $(PYTEST) tests $(addprefix --ignore=,$(MEASURED)) $(PYTEST_ARGS) || $(NO_TESTS)

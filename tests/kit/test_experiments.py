@@ -214,7 +214,8 @@ def test_an_app_may_define_its_experiments_each_time_it_starts(kit):
         revision = kit.flags.revision()
         assert kit.experiments.define(button(coverage=0.1)) == expected
         assert kit.flags.revision() == revision
-    assert (expected.experiment.coverage, len(expected.versions)) == (0.5, 2)
+    ended = kit.experiments.get("button")
+    assert (ended.experiment.coverage, len(ended.versions)) == (0.5, 2)
 
 
 def test_what_units_do_after_the_end_is_in_no_report(started):
