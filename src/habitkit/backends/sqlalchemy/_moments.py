@@ -40,7 +40,8 @@ from habitkit.experiments.domain.stats.moments import Bivariate
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import CTE, ColumnElement, Select
+    from sqlalchemy import CTE, ColumnElement
+    from sqlalchemy.sql.expression import Executable
 
     from habitkit.experiments.domain.measures import Measure, MomentsQuery
 
@@ -64,7 +65,7 @@ class Group(NamedTuple):
     not_numbers: int
 
 
-def select_groups(query: MomentsQuery, dialect: str, other: str | None = None) -> Select[Any]:
+def select_groups(query: MomentsQuery, dialect: str, other: str | None = None) -> Executable:
     """Select sums of the units of each variant and version, or of the variants of two experiments.
 
     Args:
@@ -120,7 +121,7 @@ def group_of(row: Sequence[Any]) -> Group:
 
 def select_ranks(
     query: MomentsQuery, dialect: str, ranks: Mapping[str, Sequence[int]]
-) -> Select[Any]:
+) -> Executable:
     """Select the variant, the rank and the first number of the units at ranks."""
     values = _unit_values(query, dialect, None)
     rank = func.row_number().over(partition_by=values.c.variant, order_by=values.c.x)

@@ -56,8 +56,8 @@ def _object(value: Any) -> dict[str, Any]:
     """Return the attributes of a value that are not None or empty."""
     found = {}
     for each in fields(type(value)):
-        given = getattr(value, each.name)
-        is_empty = given in ("", ()) and given == each.default
+        given: Any = getattr(value, each.name)
+        is_empty = isinstance(given, str | tuple) and not given and given == each.default
         if given is not None and not is_empty:
             is_weights = each.name in _WEIGHTS
             found[_member(each.name)] = [*map(list, given.items())] if is_weights else _json(given)

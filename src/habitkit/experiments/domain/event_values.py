@@ -35,10 +35,9 @@ def number_of(value: object) -> float | None:
     Returns:
         The number, at most ``LARGEST_NUMBER`` from 0; None for other values, booleans too.
     """
-    if type(value) not in {int, float}:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    number: int | float = value  # type: ignore[assignment]
-    return float(max(-LARGEST_NUMBER, min(number, LARGEST_NUMBER)))
+    return float(max(-LARGEST_NUMBER, min(value, LARGEST_NUMBER)))
 
 
 def instant_of(value: object) -> datetime | None:
