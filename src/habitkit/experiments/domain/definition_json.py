@@ -40,6 +40,7 @@ __all__ = ["experiment_to_json", "read_experiment"]
 
 _LONGEST_SECONDS = LONGEST_DAYS * 86_400
 _SECONDS = {"within": "withinSeconds", "pre_period": "prePeriodSeconds"}
+_EMPTY: tuple[Any, ...] = ("", ())
 _WEIGHTS = {"variants", "weights"}
 
 
@@ -57,7 +58,7 @@ def _object(value: Any) -> dict[str, Any]:
     found = {}
     for each in fields(type(value)):
         given: Any = getattr(value, each.name)
-        is_empty = isinstance(given, str | tuple) and not given and given == each.default
+        is_empty = given in _EMPTY and given == each.default
         if given is not None and not is_empty:
             is_weights = each.name in _WEIGHTS
             found[_member(each.name)] = [*map(list, given.items())] if is_weights else _json(given)

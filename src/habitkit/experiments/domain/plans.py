@@ -23,7 +23,6 @@ __all__ = ["Allocation", "Analysis", "Rules"]
 
 _METHODS = ("fixed", "always_valid", "group_sequential", "bayes", "e_process")
 _SPENDING = ("obf", "pocock", "lan_demets_obf", "lan_demets_pocock")
-_SPENDING_BY_DEFAULT: Literal["lan_demets_obf"] = "lan_demets_obf"
 _ADJUSTED = {"fixed", "always_valid"}
 _MOST_UNITS = 10**12
 _MOST_LOOKS = 50
@@ -76,8 +75,8 @@ class Analysis:
     tuning_n: int = field(default=5_000, validator=expect_int(1, _MOST_UNITS))
     planned_n: int | None = field(default=None, validator=or_none(expect_int(2, _MOST_UNITS)))
     looks: int = field(default=5, validator=expect_int(1, _MOST_LOOKS))
-    spending: Literal["obf", "pocock", "lan_demets_obf", "lan_demets_pocock"] = field(
-        default=_SPENDING_BY_DEFAULT, validator=expect_one_of(*_SPENDING)
+    spending: Literal["obf", "pocock", "lan_demets_obf", "lan_demets_pocock"] = field(  # pyright: ignore[reportAssignmentType]
+        default="lan_demets_obf", validator=expect_one_of(*_SPENDING)
     )
     prior_mean: float = field(default=0.0, validator=expect_number("a finite number"))
     prior_sd: float | None = field(
