@@ -526,3 +526,17 @@ MEASURED = [
 @pytest.mark.parametrize(("metric", "expected"), MEASURED, ids=[it.name for it, _ in MEASURED])
 def test_a_metric_says_what_is_measured(metric, expected):
     assert measures_of(metric, {"D"}) == expected
+
+
+def test_between_two_looks_a_report_says_that_the_decision_was_due_at_the_look():
+    units = sum(it.moments.n for it in RATES)
+    for planned, said in (
+        (units * 4, ()),
+        (
+            units * 3,
+            (f"look 1 was due at {units * 3 // 4} units, the next is at {units * 3 // 2}",),
+        ),
+    ):
+        analysis = Analysis.group_sequential(planned, 4)
+        found = row(stored(PAID, analysis=analysis), RATES).warnings
+        assert [it.partition(": decide once")[0] for it in found] == [*said]

@@ -13,7 +13,7 @@ __all__ = ["always_valid", "boundary", "msprt", "tuned"]
 
 
 def always_valid(
-    effect: Effect, n: float, alpha: float = 0.05, *, tuning_n: float, side: Side = "two"
+    effect: Effect, n: float, alpha: float = 0.05, tuning_n: float = 5_000, *, side: Side = "two"
 ) -> Inference:
     """Return what an asymptotic confidence sequence says of an effect, at any look.
 

@@ -140,6 +140,8 @@ def cuped(a: Bivariate, b: Bivariate, *, relative: bool = False) -> Effect:
     controlled experiments by utilizing pre-experiment data"; theta and the adjusted means are those
     of tea-tasting.
     """
+    _expect_pairs(a, "control")
+    _expect_pairs(b, "treatment")
     _check(a.x, "control's metric")
     _check(a.y, "control's covariate")
     _check(b.x, "treatment's metric")
@@ -186,6 +188,7 @@ def _difference(
 
 def _ratio(arm: Bivariate, name: str) -> tuple[int, float, float]:
     """Return the count, the ratio, and its variance times the count, of an arm."""
+    _expect_pairs(arm, name)
     _check(arm.x, f"{name}'s numerator")
     _check(arm.y, f"{name}'s denominator")
     if arm.my == 0:
@@ -193,6 +196,13 @@ def _ratio(arm: Bivariate, name: str) -> tuple[int, float, float]:
         raise InvalidInput(msg, given=arm.my, expected="not 0")
     value = arm.mx / arm.my
     return arm.n, value, _residual(arm, value, name) / arm.my / arm.my
+
+
+def _expect_pairs(arm: object, name: str) -> None:
+    """Refuse what is no moments of pairs."""
+    if not isinstance(arm, Bivariate):
+        msg = f"moments of the {name}"
+        raise InvalidInput(msg, given=arm, expected="Bivariate, such as Bivariate.of(pairs)")
 
 
 def _residual(arm: Bivariate, slope: float, name: str) -> float:
@@ -211,6 +221,9 @@ def _residual(arm: Bivariate, slope: float, name: str) -> float:
 
 def _check(moments: Moments, arm: str) -> None:
     """Refuse moments that no two values can have."""
+    if type(moments) is not Moments:
+        msg = f"moments of the {arm}"
+        raise InvalidInput(msg, given=moments, expected="Moments, such as successes(120, 1500)")
     if not 2 <= moments.n < inf:  # noqa: PLR2004
         msg = f"units of the {arm}"
         raise InvalidInput(msg, given=moments.n, expected="at least 2")

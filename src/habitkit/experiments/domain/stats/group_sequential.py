@@ -129,7 +129,6 @@ def _p(probability: float) -> float:
 def group_sequential(
     looks: int | Sequence[float],
     alpha: float = 0.05,
-    *,
     spending: Spending = "obf",
     sides: Literal[1, 2] = 2,
 ) -> Boundaries:

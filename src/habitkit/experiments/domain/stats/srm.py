@@ -143,6 +143,8 @@ def _checked(
     numbers: Mapping[str, float], what: str, known: Mapping[str, float]
 ) -> Mapping[str, float]:
     """Refuse numbers that are negative, not finite, or of an unknown arm."""
+    if not hasattr(numbers, "items"):
+        raise InvalidInput(what, given=numbers, expected="numbers by arm, such as {'a': 1, 'b': 1}")
     for arm, number in numbers.items():
         if arm not in known:
             msg = f"arm of a {what}"
