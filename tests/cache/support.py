@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from selectors import SelectSelector
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from habitkit.testing import FakeCacheServer, FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
-__all__ = ["Backend", "Counting", "in_threads", "options"]
+__all__ = ["Backend", "Counting", "StandingClock", "in_threads", "options"]
 
 
 class Backend:
@@ -48,6 +50,44 @@ class Counting:
         if isinstance(result, BaseException):
             raise result
         return result
+
+
+class StandingClock(SelectSelector):
+    """A clock that stands while tasks run; if all of them wait, it goes on to the next timer.
+
+    So no load on the machine changes what a test sees. It takes exact floats, such as 0.125.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def ticks(self) -> int:
+        return int(self.now * 1_000_000_000)
+
+    def stopwatch(self) -> Callable[[], float]:
+        began = self.now
+        return lambda: self.now - began
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None or self.now > 60:
+            self._fail()
+        self.now += timeout
+        return super().select(0)
+
+    def _fail(self) -> NoReturn:
+        msg = f"after {self.now} s nothing ends what the test waits for"
+        raise AssertionError(msg)
+
+    def run(self, main: Coroutine[Any, Any, None]) -> None:
+        """Execute a coroutine in an event loop that goes by this clock."""
+        loop = asyncio.SelectorEventLoop(self)
+        loop.time = self.time  # type: ignore[method-assign]
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(main)
 
 
 def in_threads(count: int, call: Callable[[], Any]) -> list[Any]:

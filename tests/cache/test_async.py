@@ -12,7 +12,7 @@ import pytest
 from habitkit.cache import MISSING, AsyncCache, CacheUnavailable, RecursiveLoad
 from habitkit.errors import ConfigurationError, UsageError
 from habitkit.testing import FakeCacheServer
-from tests.cache.support import Backend, Counting
+from tests.cache.support import Backend, Counting, StandingClock
 
 
 async def no_sleep(_: float) -> None:
@@ -285,22 +285,61 @@ async def test_who_waits_while_the_cache_is_closed_gets_an_error(cache):
     assert load.calls == 1
 
 
-async def test_of_those_who_have_waited_for_the_time_of_a_lease_one_loads(backend):
-    cache = AsyncCache(lease_seconds=0.1)
-    hanging = Loader("late")
-    first = asyncio.create_task(cache.get_or_create("k", hanging, 60))
-    await hanging.began.wait()
-    calls = Counting()
+@pytest.fixture
+def standing_clock(monkeypatch):
+    clock = StandingClock()
+    monkeypatch.setattr("habitkit.cache.async_flights.stopwatch", clock.stopwatch)
+    return clock
 
-    async def load():
-        await asyncio.sleep(0.05)
-        return calls()
 
-    others = [asyncio.create_task(cache.get_or_create("k", load, 60)) for _ in range(20)]
+def test_of_those_who_have_waited_for_the_time_of_a_lease_one_loads(standing_clock):
+    async def main():
+        cache = AsyncCache(lease_seconds=0.125, ticks=standing_clock.ticks)
+        hanging = Loader()
+        first = asyncio.create_task(cache.get_or_create("k", hanging, 60))
+        await hanging.began.wait()
+        calls = Counting()
 
-    assert await asyncio.gather(*others) == [1] * 20
-    hanging.end.set()
-    assert await first == 1  # it has waited for the time of a lease too
+        async def load():
+            await asyncio.sleep(0.0625)
+            return calls()
+
+        others = [asyncio.create_task(cache.get_or_create("k", load, 60)) for _ in range(20)]
+
+        assert await asyncio.gather(*others) == [1] * 20
+        assert standing_clock.now == 0.125 + 0.0625
+        assert await first == 1  # it need not wait for its own loader
+        assert hanging.calls == 1
+
+    standing_clock.run(main())
+
+
+@pytest.mark.parametrize("tiers", ["memory", "two tiers", "shared"])
+def test_a_loader_that_takes_longer_than_a_lease_is_called_once_for_a_caller(standing_clock, tiers):
+    async def main():
+        ticks = standing_clock.ticks
+        backend = None if tiers == "memory" else FakeCacheServer(ticks).async_client()
+        more: dict[str, Any] = {"local": None} if tiers == "shared" else {}
+        cache = AsyncCache(backend, lease_seconds=0.125, ticks=ticks, wall_ns=ticks, **more)
+        calls = Counting()
+
+        async def load():
+            call = calls()
+            await asyncio.sleep(0.1875)
+            return call
+
+        assert await cache.get_or_create("k", load, 60) == 1
+        assert standing_clock.now == 0.1875
+        hanging = Loader()
+        caller = asyncio.create_task(cache.get_or_create("other", hanging, 60))
+        await asyncio.sleep(1)
+        caller.cancel()
+        await asyncio.wait([caller])
+        await asyncio.sleep(0)
+        assert hanging.was_cancelled
+        assert hanging.calls == calls.calls == 1
+
+    standing_clock.run(main())
 
 
 @pytest.mark.parametrize("awaits", range(1, 12))

@@ -210,6 +210,7 @@ class AsyncCache(BaseCache):
         old = call.home.get(call.key)
         if old is not None and old.usable_until <= self._ticks():
             old = None
+        overdue: list[AsyncFlight] = []
         while True:
             if old is None:
                 self._expect_no_recursion(call)
@@ -225,23 +226,29 @@ class AsyncCache(BaseCache):
                 return old.value
             if flight.is_elsewhere:
                 return await self._load(call)
-            if await flight.wait(state.settings.lease_ns / _NS) and not flight.was_abandoned:
-                return self._result(flight, call)
+            # who leads calls its loader once, as in a sync cache, and waits for it to the end
+            seconds = None if leads else state.settings.lease_ns / _NS
+            if await flight.wait(seconds) and not flight.was_abandoned:
+                return self._result(flight, call, overdue)
             state.leave(call.name, flight)  # the next one leads, the others wait for it
+            overdue.append(flight)
 
-    def _result(self, flight: AsyncFlight, call: Call) -> Any:
-        """Return what a flight has brought.
+    def _result(self, flight: AsyncFlight, call: Call, overdue: list[AsyncFlight]) -> Any:
+        """Return what a flight has brought, and offer it to those who lead overdue ones.
 
         Raises:
             UsageError: If the cache was closed meanwhile.
         """
         try:
-            return flight.result()
+            value = flight.result()
         except asyncio.CancelledError:
             if not self._state.is_closed:
                 raise
             msg = f"the cache was closed while {call.key!r} was loaded"
             raise UsageError(msg) from None
+        for late in overdue:
+            late.offer(value)
+        return value
 
     def _forget(self, flight: AsyncFlight, call: Call) -> None:
         """Forget a flight whose event loop was closed; what it has begun ends with its task."""

@@ -19,8 +19,8 @@ class AsyncFlight:
 
     Attributes:
         tags: The names of the tags that its caller gave.
-        old: An old value, for those who come before the end; ``MISSING`` if there is none. With it
-            the task goes on without anybody who waits.
+        old: An old value, or one that another flight has brought, for those who come before the
+            end; ``MISSING`` if there is none. With it the task goes on without anybody who waits.
         task: The task.
         was_abandoned: Whether it was cancelled because nobody waited for it any more.
     """
@@ -52,15 +52,18 @@ class AsyncFlight:
         self._elapsed = stopwatch()
 
     def offer(self, value: Any) -> None:
-        """Let those go on who wait, with an old value; the task goes on for a new one."""
+        """Let those go on who wait, with a value from elsewhere; the task goes on for a new one."""
         self.old = value
         if not self._offered.done():
             self._offered.set_result(None)
 
-    async def wait(self, seconds: float) -> bool:
+    async def wait(self, seconds: float | None) -> bool:
         """Wait for a value, or the end, until the loader has taken so many seconds.
 
         If the last one who waits is cancelled, the task is too.
+
+        Args:
+            seconds: How many; None if it may take as long as it does.
 
         Returns:
             Whether it has come.
@@ -70,8 +73,10 @@ class AsyncFlight:
         self._waiters += 1
         try:
             while True:
-                left = seconds if self._elapsed is None else seconds - self._elapsed()
-                if left <= 0:
+                left = seconds
+                if seconds is not None and self._elapsed is not None:
+                    left = seconds - self._elapsed()
+                if left is not None and left <= 0:
                     return False
                 waits: list[asyncio.Future[Any]] = [self.task, self._offered]
                 first = asyncio.FIRST_COMPLETED
