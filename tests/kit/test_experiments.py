@@ -218,6 +218,20 @@ def test_an_app_may_define_its_experiments_each_time_it_starts(kit):
     assert (ended.experiment.coverage, len(ended.versions)) == (0.5, 2)
 
 
+def test_a_definition_with_later_weights_is_idempotent_too(kit):
+    later = evolve(button(), variants={"old": 7, "new": 3})
+    kit.flags.put("button", BUTTON, by="ada")
+    kit.experiments.define(button())
+    kit.experiments.start("button")
+    assert len(kit.experiments.define(later).versions) == 2
+    moved = kit.experiments.change_weights("button", {"old": 9, "new": 1})
+    assert kit.experiments.define(later) == kit.experiments.define(button()) == moved
+    ended = kit.experiments.ship("button", "new")
+    assert kit.experiments.define(later) == kit.experiments.define(button()) == ended
+    with pytest.raises(ExperimentStateConflict):
+        kit.experiments.define(evolve(later, variants={"old": 1, "new": 2}))
+
+
 def test_what_units_do_after_the_end_is_in_no_report(started):
     kit = started
     served(kit)

@@ -39,9 +39,9 @@ def define(
     may change: metrics, guardrails, analysis, rules, a higher coverage, and the weights, which make
     a new version for units that were not exposed yet.
 
-    An app may do this each time it starts: the first weights and a lower coverage leave those that
-    were given since as they are, and so does an unchanged definition of an experiment that has
-    ended.
+    An app may do this each time it starts: weights that the experiment has had and a lower coverage
+    leave the present ones, and an unchanged definition leaves an experiment that has ended. To
+    return to earlier weights call ``change_weights``.
 
     Args:
         tx: The transaction.
@@ -122,7 +122,7 @@ def ramp(
 
     Raises:
         NotFound: If there is no such experiment.
-        InvalidInput: If it is not above 0 and up to 1, or lower than before.
+        InvalidInput: If it is no number up to 1, or lower than before.
         ExperimentStateConflict: If the experiment has ended.
         FlagsReadOnly: If the flags do not come from the kit's store.
     """
@@ -130,13 +130,11 @@ def ramp(
     begin(tx)
     before = find(tx, key)
     expect_open(before, "ramp")
-    if 0 < coverage < before.experiment.coverage:
+    after = evolve(before, experiment=evolve(before.experiment, coverage=coverage))
+    if coverage < before.experiment.coverage:
         least = before.experiment.coverage
         expected = f"at least {least}, or units that are in would move; pause it instead"
         raise InvalidInput("coverage", given=coverage, expected=expected)
-    weights = before.weights(before.newest)
-    experiment = evolve(before.experiment, coverage=coverage, variants=weights)
-    after = defined(before, experiment, before.segments, tx.now)
     return write(tx, "ramp", author, before, after)
 
 
