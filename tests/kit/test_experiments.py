@@ -218,6 +218,16 @@ def test_an_app_may_define_its_experiments_each_time_it_starts(kit):
     assert (ended.experiment.coverage, len(ended.versions)) == (0.5, 2)
 
 
+def test_a_draft_keeps_its_segments_when_it_is_defined_again(kit):
+    drafts = [Experiment(key, ["old", "new"], layer="page", share=0.4) for key in "ab"]
+    first, second = map(kit.experiments.define, drafts)
+    kit.experiments.stop("a")
+    assert kit.experiments.define(drafts[1]) == second
+    assert kit.experiments.define(evolve(drafts[1], share=0.3)).segments != second.segments
+    assert kit.experiments.define(drafts[0]).segments == first.segments
+    assert kit.experiments.define(Experiment("b", ["old", "new"])).segments == ((0, 10_000),)
+
+
 def test_a_definition_with_later_weights_is_idempotent_too(kit):
     later = evolve(button(), variants={"old": 7, "new": 3})
     kit.flags.put("button", BUTTON, by="ada")
