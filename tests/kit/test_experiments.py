@@ -685,6 +685,31 @@ def test_an_experiment_of_a_document_without_versions_may_change(kit):
     ]
 
 
+def test_what_has_no_interaction_test_is_refused_by_its_name(started):
+    started.experiments.define(Experiment("plain", ["old", "new"]))
+    for pair, name in ((("button", "button"), "b"), (("plain", "button"), "a")):
+        with pytest.raises(InvalidInput, match=f"^{name}: expected an"):
+            started.experiments.interactions(*pair)
+    for coverage in ("0.5", 0):
+        with pytest.raises(InvalidInput, match="^coverage: "):
+            started.experiments.ramp("button", coverage)
+
+
+def test_the_second_line_of_a_report_says_how_far_an_experiment_is(kit):
+    kit.experiments.define(button())
+    found = [str(kit.experiments.report("button")).split("\n")[1]]
+    for move in (kit.experiments.start, kit.experiments.pause, kit.experiments.stop):
+        move("button")
+        kit.clock.advance(days=1)
+        found.append(str(kit.experiments.report("button")).split("\n")[1].partition(" until ")[0])
+    assert found == [
+        "draft, not started",
+        "running for 1.0 days",
+        "paused, 2.0 days after the start, measured",
+        "stopped after 2.0 days, measured",
+    ]
+
+
 def test_an_interaction_leaves_out_what_was_seen_and_is_no_variant(started):
     kit = started
     kit.experiments.define(Experiment("other", ["old", "new"]))
