@@ -691,7 +691,7 @@ def test_what_has_no_interaction_test_is_refused_by_its_name(started):
         with pytest.raises(InvalidInput, match=f"^{name}: expected an"):
             started.experiments.interactions(*pair)
     for coverage in ("0.5", 0):
-        with pytest.raises(InvalidInput, match="^coverage: "):
+        with pytest.raises(InvalidInput, match=r"^coverage: "):
             started.experiments.ramp("button", coverage)
 
 
