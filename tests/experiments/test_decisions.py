@@ -8,7 +8,7 @@ from attrs import evolve
 from habitkit.experiments.domain.deciding import decide
 from habitkit.experiments.domain.exposures import ArmCount, ExposureCounts
 from habitkit.experiments.domain.metrics import Guardrail, Metric
-from habitkit.experiments.domain.plans import Analysis, Rules
+from habitkit.experiments.domain.plans import Allocation, Analysis, Rules
 from habitkit.experiments.domain.report import make_report
 from tests.experiments.reporting import CENTS, PAID, START, normal, rate, report, stored
 
@@ -99,6 +99,18 @@ def test_a_mismatched_sample_ratio_stops():
 
     assert (found.action, found.variant) == ("stop", None)
     assert found.why == ("sample ratio mismatch: p = 2.9e-07, below 0.001",)
+
+
+def test_under_a_bandit_a_guardrail_whose_analysis_does_not_hold_decides_nothing():
+    options = {"groups": {"old": 500, "new": 900}, "allocation": Allocation.thompson()}
+    for crashes in (1, 1.2):  # non-inferior, inferior
+        kept = decided(**options, crashes={"old": 1, "new": crashes})
+        assert kept.action == "keep"
+        assert kept.why[0].startswith(
+            "new: crashes is not known to be within its margin: under a b"
+        )
+    rules = Rules(require_non_inferior=False)
+    assert decided(**options, rules=rules, crashes={"old": 1, "new": 1}).action == "ship"
 
 
 def test_only_the_first_metric_ships():

@@ -537,6 +537,7 @@ def test_what_an_experiment_or_a_holdout_decides_is_an_exposure(kit, sink, caplo
         assert kit.flags.for_unit(IN_YEAR[0]).integer("new", 0) == 1
     assert sink.seen == []
     everybody = {**given, "$holdouts": {"all": {"first": 0, "end": 10_000}}}
+    kit.flags.put_document({**given, "$experiments": {}}, by="ada")
     kit.flags.put_document(everybody, by="ada")
     assert kit.flags.string("button", "x", {"targetingKey": "broken"}) == "o"
     assert "an exposure of flag 'button' cannot be kept" in caplog.text
@@ -613,6 +614,7 @@ def test_the_sections_are_revisions_like_all_that_flags_share(kit):
             {**BUTTON, "variants": {"old": "o"}} | {"$habitkit": {"experiment": "checkout"}},
             by="ada",
         )
+    kit.flags.put_document({**second, "$experiments": {}}, by="ada")
     kit.flags.rollback_document(1, by="ada")
     assert kit.flags.export() == first
 
@@ -661,6 +663,40 @@ def test_a_document_must_not_move_units_of_an_experiment_that_goes_on(kit):
         kit.flags.put_document(document(checkout=running), by="ada")
         kit.flags.rollback_document(made.number, by="ada")
         assert kit.flags.export().get("$experiments", {}).keys() == experiments.keys()
+
+
+def test_a_document_must_not_take_units_out_of_an_experiment_by_a_holdout(kit):
+    def put(state, *holdouts):
+        sections = {f"h{n}": {"first": a, "end": b} for n, (a, b) in enumerate(holdouts)}
+        given = document(holdouts=sections, checkout=experiment(state))
+        return kit.flags.put_document(given, by="ada").number
+
+    held = put("draft", (0, 500))
+    put("running", (0, 900))
+    split = put("running", (0, 100), (100, 900))
+    for more in ((0, 901), (899, 1000)):
+        with pytest.raises(FlagDefinitionError, match=r"\$holdouts\.h0: .* units of .*'checkout'"):
+            put("paused", more)
+    put("running")
+    with pytest.raises(FlagDefinitionError, match="before experiments are started"):
+        kit.flags.rollback_document(split, by="ada")
+    kit.flags.rollback_document(held, by="ada")
+
+
+def test_other_weights_in_an_exported_document_become_one_more_version(kit):
+    kit.flags.put_document(document(checkout=experiment()), by="ada")
+    kit.flags.put_document(document(checkout=experiment(variants=MORE)), by="ada")
+    given = kit.flags.export()
+    assert given["$experiments"]["checkout"]["variants"] == HALF
+    most = [[name, weight + 5] for name, weight in MORE]
+    for variants in (most, MORE):
+        given["$experiments"]["checkout"]["variants"] = variants
+        kit.flags.put_document(given, by="ada")
+        found = kit.flags.export()["$experiments"]["checkout"]
+        weights = [it["weights"] for it in found["versions"]]
+        assert (found["variants"], weights[:3]) == (HALF, [HALF, MORE, most])
+    assert weights[3:] == [MORE]
+    assert kit.flags.put_document(kit.flags.export(), by="ada").number == kit.flags.revision()
 
 
 def test_weights_of_a_running_document_without_a_start_become_one_more_version(kit):

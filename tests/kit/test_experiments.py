@@ -218,6 +218,30 @@ def test_an_app_may_define_its_experiments_each_time_it_starts(kit):
     assert (ended.experiment.coverage, len(ended.versions)) == (0.5, 2)
 
 
+def test_a_draft_keeps_its_segments_when_it_is_defined_again(kit):
+    drafts = [Experiment(key, ["old", "new"], layer="page", share=0.4) for key in "ab"]
+    first, second = map(kit.experiments.define, drafts)
+    kit.experiments.stop("a")
+    assert kit.experiments.define(drafts[1]) == second
+    assert kit.experiments.define(evolve(drafts[1], share=0.3)).segments != second.segments
+    assert kit.experiments.define(drafts[0]).segments == first.segments
+    assert kit.experiments.define(Experiment("b", ["old", "new"])).segments == ((0, 10_000),)
+
+
+def test_a_definition_with_later_weights_is_idempotent_too(kit):
+    later = evolve(button(), variants={"old": 7, "new": 3})
+    kit.flags.put("button", BUTTON, by="ada")
+    kit.experiments.define(button())
+    kit.experiments.start("button")
+    assert len(kit.experiments.define(later).versions) == 2
+    moved = kit.experiments.change_weights("button", {"old": 9, "new": 1})
+    assert kit.experiments.define(later) == kit.experiments.define(button()) == moved
+    ended = kit.experiments.ship("button", "new")
+    assert kit.experiments.define(later) == kit.experiments.define(button()) == ended
+    with pytest.raises(ExperimentStateConflict):
+        kit.experiments.define(evolve(later, variants={"old": 1, "new": 2}))
+
+
 def test_what_units_do_after_the_end_is_in_no_report(started):
     kit = started
     served(kit)
@@ -658,6 +682,31 @@ def test_an_experiment_of_a_document_without_versions_may_change(kit):
     assert [dict(it.weights) for it in changed.versions] == [
         {"old": 1, "new": 1},
         {"old": 0, "new": 1},
+    ]
+
+
+def test_what_has_no_interaction_test_is_refused_by_its_name(started):
+    started.experiments.define(Experiment("plain", ["old", "new"]))
+    for pair, name in ((("button", "button"), "b"), (("plain", "button"), "a")):
+        with pytest.raises(InvalidInput, match=f"^{name}: expected an"):
+            started.experiments.interactions(*pair)
+    for coverage in ("0.5", 0):
+        with pytest.raises(InvalidInput, match=r"^coverage: "):
+            started.experiments.ramp("button", coverage)
+
+
+def test_the_second_line_of_a_report_says_how_far_an_experiment_is(kit):
+    kit.experiments.define(button())
+    found = [str(kit.experiments.report("button")).split("\n")[1]]
+    for move in (kit.experiments.start, kit.experiments.pause, kit.experiments.stop):
+        move("button")
+        kit.clock.advance(days=1)
+        found.append(str(kit.experiments.report("button")).split("\n")[1].partition(" until ")[0])
+    assert found == [
+        "draft, not started",
+        "running for 1.0 days",
+        "paused, 2.0 days after the start, measured",
+        "stopped after 2.0 days, measured",
     ]
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 from habitkit import ids
 from habitkit.errors import InvalidInput, NotFound
 from habitkit.experiments.domain.exposures import Exposure
-from habitkit.experiments.lookup import experiment_key, flags_in_use
+from habitkit.experiments.lookup import experiment_key
 from habitkit.experiments.store import EXPERIMENTS
+from habitkit.flags.changes import set_in_use
 from habitkit.flags.domain.evaluation import Evaluation
 from habitkit.flags.domain.flag_set import is_mapping
 
@@ -45,7 +46,7 @@ def assign(
     tx.own(ids.owner(unit, "unit"), "experiment", key)
     if context is not None and not is_mapping(context):
         raise InvalidInput("context", given=context, expected="a mapping, or None")
-    flags = flags_in_use(tx)
+    flags = set_in_use(tx)
     found = None
     if flags is not None and flags.experiments is not None:
         exposed = cast("ExposureBuffer", tx.resident("experiments")).exposed(tx, unit)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from habitkit.errors import InvalidInput
+from habitkit.experiments.domain.checks import weights_of
 from habitkit.experiments.domain.definition import SEGMENTS, Experiment, State
 from habitkit.experiments.domain.layers import allocate
 from habitkit.experiments.domain.lifecycle import defined, is_same, reweighted
@@ -39,9 +40,9 @@ def define(
     may change: metrics, guardrails, analysis, rules, a higher coverage, and the weights, which make
     a new version for units that were not exposed yet.
 
-    An app may do this each time it starts: the first weights and a lower coverage leave those that
-    were given since as they are, and so does an unchanged definition of an experiment that has
-    ended.
+    An app may do this each time it starts: weights that the experiment has had and a lower coverage
+    leave the present ones, and an unchanged definition leaves an experiment that has ended. To
+    return to earlier weights call ``change_weights``.
 
     Args:
         tx: The transaction.
@@ -74,11 +75,27 @@ def define(
         raise ExperimentStateConflict(
             experiment=key, state=before.state, action="define", hint=hint
         )
-    segments: tuple[tuple[int, int], ...] = ((0, SEGMENTS),)
-    if experiment.layer is not None and (before is None or before.state is State.DRAFT):
-        segments = allocate(experiment.layer, experiment.share, _taken(known, experiment))
-    after = defined(before, experiment, segments, tx.now)
+    after = defined(before, experiment, _segments(known, experiment), tx.now)
     return write(tx, "define", author, before, after)
+
+
+def _segments(
+    known: Mapping[str, StoredExperiment], experiment: Experiment
+) -> tuple[tuple[int, int], ...]:
+    """Return the segments of an experiment: those that it has, or some that its layer has left.
+
+    Raises:
+        InvalidInput: If its layer has no room.
+    """
+    before = known.get(experiment.key)
+    if before is not None:
+        old = before.experiment
+        is_draft = before.state is State.DRAFT
+        if not is_draft or (old.layer, old.share) == (experiment.layer, experiment.share):
+            return before.segments
+    if experiment.layer is None:
+        return ((0, SEGMENTS),)
+    return allocate(experiment.layer, experiment.share, _taken(known, experiment))
 
 
 def _expect_unused(tx: Transaction, key: str, before: StoredExperiment | None) -> None:
@@ -122,7 +139,7 @@ def ramp(
 
     Raises:
         NotFound: If there is no such experiment.
-        InvalidInput: If it is not above 0 and up to 1, or lower than before.
+        InvalidInput: If it is no number up to 1, or lower than before.
         ExperimentStateConflict: If the experiment has ended.
         FlagsReadOnly: If the flags do not come from the kit's store.
     """
@@ -130,13 +147,11 @@ def ramp(
     begin(tx)
     before = find(tx, key)
     expect_open(before, "ramp")
-    if 0 < coverage < before.experiment.coverage:
+    after = evolve(before, experiment=evolve(before.experiment, coverage=coverage))
+    if coverage < before.experiment.coverage:
         least = before.experiment.coverage
         expected = f"at least {least}, or units that are in would move; pause it instead"
         raise InvalidInput("coverage", given=coverage, expected=expected)
-    weights = before.weights(before.newest)
-    experiment = evolve(before.experiment, coverage=coverage, variants=weights)
-    after = defined(before, experiment, before.segments, tx.now)
     return write(tx, "ramp", author, before, after)
 
 
@@ -171,7 +186,7 @@ def change_weights(
     begin(tx)
     before = find(tx, key)
     expect_open(before, "change the weights of")
-    checked = evolve(before.experiment, variants=weights).variants
+    checked = weights_of(weights, "weights")
     if checked.keys() != before.experiment.variants.keys():
         expected = f"weights of {sorted(before.experiment.variants)}"
         raise InvalidInput("weights", given=dict(weights), expected=expected)

@@ -12,9 +12,9 @@ from habitkit.experiments.lookup import (
     HOLDOUTS,
     experiment_key,
     experiments_of,
-    flags_in_use,
 )
 from habitkit.experiments.publishing import AUTHOR, author_of, begin, publish
+from habitkit.flags.changes import set_in_use
 from habitkit.flags.inputs import expect_no_scope
 from habitkit.flags.settings import FlagSettings
 from habitkit.flags.store import FLAGS
@@ -85,7 +85,7 @@ def end_holdout(tx: Transaction, key: str, *, by: str = AUTHOR, note: str = "") 
 def list_holdouts(tx: Transaction) -> list[Holdout]:
     """Return the holdouts, in the order of their names."""
     expect_no_scope(tx)
-    flags = flags_in_use(tx)
+    flags = set_in_use(tx)
     if tx.settings(FlagSettings).source is not None:
         sections = None if flags is None else flags.definitions.sections
         ranges = {} if sections is None else {**sections.holdouts}

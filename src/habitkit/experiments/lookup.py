@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit.errors import InvalidInput, NotFound
 from habitkit.experiments.domain.definition_json import read_experiment
-from habitkit.flags.evaluator import Evaluator
+from habitkit.flags.changes import set_in_use
 from habitkit.flags.inputs import expect_no_scope
 from habitkit.flags.settings import FlagSettings
 from habitkit.flags.store import FLAGS
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from habitkit.experiments.domain.definition import StoredExperiment
-    from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "experiment_key",
     "experiments_of",
     "find",
-    "flags_in_use",
     "stored_section",
 ]
 
@@ -67,7 +65,7 @@ def experiments_of(tx: Transaction, key: str | None = None) -> dict[str, StoredE
         key: Only this one; None for all.
     """
     if tx.settings(FlagSettings).source is not None:
-        flags = flags_in_use(tx)
+        flags = set_in_use(tx)
         sections = None if flags is None else flags.definitions.sections
         return {} if sections is None else {**sections.experiments}
     section = stored_section(tx)
@@ -80,9 +78,3 @@ def stored_section(tx: Transaction) -> Mapping[str, Any]:
     """Return the experiments of the set of flags in the kit's store, as JSON."""
     section: Mapping[str, Any] = tx.port(FLAGS).shared().shared.get(SECTION, {})
     return section
-
-
-def flags_in_use(tx: Transaction) -> FlagSet | None:
-    """Return the set of flags that this process has compiled."""
-    resident = tx.resident("flags")
-    return resident.current() if isinstance(resident, Evaluator) else None

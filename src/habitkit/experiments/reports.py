@@ -75,7 +75,7 @@ def report(tx: Transaction, key: str, as_of: datetime | None = None) -> Experime
         InvalidInstant: If ``as_of`` has no zone, or lies in the future.
     """
     stored = find(tx, key)
-    return _report(tx, stored, _instant(tx, as_of or stored.ended_at))
+    return _report(tx, stored, _end(tx, stored, as_of))
 
 
 def over_time(
@@ -97,7 +97,7 @@ def over_time(
     if type(points) is not int or not 1 <= points <= _MOST_POINTS:
         raise InvalidInput("points", given=points, expected=f"an int from 1 to {_MOST_POINTS}")
     stored = find(tx, key)
-    end = _instant(tx, as_of or stored.ended_at)
+    end = _end(tx, stored, as_of)
     if stored.started_at is None or stored.started_at >= end:
         return [_report(tx, stored, end)]
     step = (end - stored.started_at) / points
@@ -140,12 +140,14 @@ def interactions(
 
     Raises:
         NotFound: If there is no such experiment or metric.
-        InvalidInput: If the metric cannot be tested.
+        InvalidInput: If the metric cannot be tested, or both experiments are the same.
         InvalidInstant: If ``as_of`` has no zone, or lies in the future.
     """
     first, second = find(tx, a), find(tx, b)
+    if a == b:
+        raise InvalidInput("b", given=b, expected="another experiment than the first one")
     chosen = _metric_of(first, metric)
-    query = _query(tx, first, chosen, _instant(tx, as_of or first.ended_at))
+    query = _query(tx, first, chosen, _end(tx, first, as_of))
     cells = tx.port(EXPERIMENTS).cells(query, b)
     orders = [_control_first(first), _control_first(second)]
     cells = [it for it in cells if it.variant in orders[0] and it.other in orders[1]]
@@ -165,9 +167,12 @@ def _metric_of(stored: StoredExperiment, name: str | None) -> Metric:
 
     Raises:
         NotFound: If there is no such metric.
-        InvalidInput: If it is a ratio or a quantile.
+        InvalidInput: If it is a ratio or a quantile, or the experiment has no metric.
     """
     metrics = stored.experiment.metrics
+    if not metrics:
+        key = stored.experiment.key
+        raise InvalidInput("a", given=key, expected="an experiment that has a metric")
     found = next((it for it in metrics if name in {None, it.name}), None)
     if found is None:
         raise NotFound("metric", name)
@@ -230,6 +235,19 @@ def _done_at_types(tx: Transaction) -> frozenset[str]:
         for name, kind in tx.vocabulary.items()
         if any(it.name == "done_at" for it in fields(kind))
     )
+
+
+def _end(tx: Transaction, stored: StoredExperiment, as_of: datetime | None) -> datetime:
+    """Return the instant of a report: the given one, or now, or the end of the experiment.
+
+    By the clock of another process the end may be later than now.
+
+    Raises:
+        InvalidInstant: If the given one has no zone, or lies in the future.
+    """
+    if as_of is None and stored.ended_at is not None:
+        return min(stored.ended_at, tx.now)
+    return _instant(tx, as_of)
 
 
 def _instant(tx: Transaction, as_of: datetime | None) -> datetime:

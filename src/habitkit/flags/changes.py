@@ -116,7 +116,7 @@ def toggle(
     made = _Change.of("toggle", key, by, note, expected_revision)
     if not isinstance(enabled, bool):
         raise InvalidInput("enabled", given=enabled, expected="True or False")
-    definition = made.begindefinitions_of(tx)
+    definition = made.begin_on_existing(tx)
     return made.write(tx, {**definition, "state": "ENABLED" if enabled else "DISABLED"})
 
 
@@ -138,7 +138,7 @@ def delete(
         FlagDefinitionError: If another flag needs it.
     """
     made = _Change.of("delete", key, by, note, expected_revision)
-    made.begindefinitions_of(tx)
+    made.begin_on_existing(tx)
     return made.write(tx, None)
 
 
@@ -206,7 +206,7 @@ class _Change:
         """
         self._expect(self._last(tx))
 
-    def begindefinitions_of(self, tx: Transaction) -> Mapping[str, Any]:
+    def begin_on_existing(self, tx: Transaction) -> Mapping[str, Any]:
         """Lock the set, expect the flag's last version and return its definition.
 
         Raises:

@@ -43,7 +43,8 @@ def put_document(
     """Make the set of flags what a document says, by one revision.
 
     Of an experiment that runs or is paused, before and after, nothing may change that would move
-    units which are in, as in ``kit.experiments.define``; nor may its coverage become lower.
+    units which are in, as in ``kit.experiments.define``; nor may its coverage become lower, or a
+    holdout take units out of it. Other weights become one more version.
 
     Args:
         tx: The transaction.
@@ -172,6 +173,6 @@ def _expect_no_moves(before: Mapping[str, Any], after: Mapping[str, Any]) -> Non
     if EXPERIMENTS in before and EXPERIMENTS in after:
         from habitkit.flags.domain.experiment_changes import moves  # noqa: PLC0415
 
-        faults = moves(before[EXPERIMENTS], after[EXPERIMENTS])
+        faults = moves(before, after)
         if faults:
             raise FlagDefinitionError(faults)

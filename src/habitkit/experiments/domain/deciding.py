@@ -45,7 +45,8 @@ def decide(report: ExperimentReport, rules: Rules | None = None) -> ExperimentDe
     7. stop after ``max_days``;
     8. keep.
 
-    An effect whose method does not hold, as the data have moved the weights, decides nothing.
+    An effect whose method does not hold, as the data have moved the weights, decides nothing. A
+    guardrail with such an effect is not known to be non-inferior.
 
     Under ``bayes`` a treatment is better if its chance to win is at least ``min_chance`` and its
     expected loss at most ``max_loss``, and worse if its chance is at most ``1 - min_chance``.
@@ -58,7 +59,9 @@ def decide(report: ExperimentReport, rules: Rules | None = None) -> ExperimentDe
     invalid = _invalid(report, rules)
     if invalid:
         return ExperimentDecision("stop", why=invalid)
-    violated = [row for row in report.guardrails if row.guardrail == "inferior"]
+    violated = [
+        row for row in report.guardrails if row.guardrail == "inferior" and not row.is_naive
+    ]
     harmed = {row.variant for row in violated}
     harm = tuple(
         f"{row.variant}: {row.metric} is worse by more than the margin of "
@@ -130,7 +133,7 @@ def _by_effects(
         open_ = tuple(
             f"{best.variant}: {row.metric} is not known to be within its margin"
             for row in report.guardrails
-            if row.variant == best.variant and row.guardrail == "undecided"
+            if row.variant == best.variant and (row.guardrail == "undecided" or row.is_naive)
         )
         why = (f"{best.variant}: {_said(best)}", *open_, *harm)
         return ExperimentDecision("ship", best.variant, why)
@@ -165,10 +168,10 @@ def _unproven(report: ExperimentReport, rules: Rules) -> dict[str, tuple[str, ..
     found: dict[str, tuple[str, ...]] = {}
     if rules.require_non_inferior:
         for row in report.guardrails:
-            if row.guardrail == "undecided":
+            if row.guardrail == "undecided" or row.is_naive:
                 said = f"{row.variant}: {row.metric} is not known to be within its margin"
-                if row.problem:
-                    said += f": {row.problem}"
+                if row.problem or row.is_naive:
+                    said += f": {row.problem or _undecided(row)}"
                 found[row.variant] = (*found.get(row.variant, ()), said)
     return found
 

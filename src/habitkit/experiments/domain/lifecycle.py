@@ -13,9 +13,10 @@ share of it, its salt, its targeting and the names of its variants stay, and the
 rise. Other weights make a new version, for units that were not exposed yet; those of a draft take
 the place of its first one.
 
-An app may define its experiments each time it starts. So a definition with the first weights leaves
-those that were given since as they are, a lower coverage leaves the present one, and an experiment
-that has ended stays as it is if its definition is the same but for these.
+An app may define its experiments each time it starts. So a definition with weights that the
+experiment has had, the first or later ones, leaves the present ones, a lower coverage leaves the
+present one, and an experiment that has ended stays as it is if its definition is the same but for
+these.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def defined(
     coverage = max(experiment.coverage, old.coverage)
     kept = evolve(experiment, variants=old.variants, coverage=coverage)
     changed = evolve(before, experiment=kept)
-    if experiment.variants == old.variants:
+    if _has_had(before, experiment.variants):
         return changed  # the weights are where an allocation or a call has moved them
     return reweighted(changed, experiment.variants, now)
 
@@ -87,11 +88,27 @@ def is_same(before: StoredExperiment, experiment: Experiment) -> bool:
     """Return whether a definition says what an experiment was defined by.
 
     Args:
-        before: As it is stored; its coverage may have been raised since.
+        before: As it is stored; its coverage may have been raised since, and its weights changed.
         experiment: The definition.
     """
     old = before.experiment
-    return experiment.coverage <= old.coverage and old == evolve(experiment, coverage=old.coverage)
+    if experiment.coverage > old.coverage or not _has_had(before, experiment.variants):
+        return False
+    return old == evolve(experiment, coverage=old.coverage, variants=old.variants)
+
+
+def _has_had(before: StoredExperiment, weights: Mapping[str, float]) -> bool:
+    """Return whether an experiment has, or had, weights of these proportions."""
+    versions = (before.experiment.variants, *(it.weights for it in before.versions))
+    return any(_are_proportional(it, weights) for it in versions)
+
+
+def _are_proportional(some: Mapping[str, float], others: Mapping[str, float]) -> bool:
+    """Return whether weights of the same variants give the same shares."""
+    if some.keys() != others.keys():
+        return False
+    total, total_of_others = sum(some.values()), sum(others.values())
+    return all(some[name] * total_of_others == others[name] * total for name in some)
 
 
 def moves_of(before: Experiment, after: Experiment) -> dict[str, str]:
@@ -129,9 +146,7 @@ def reweighted(
         return defined(before, evolve(before.experiment, variants=weights), before.segments, now)
     first = WeightVersion(before.experiment.variants, before.started_at or now)
     versions = before.versions or (first,)  # a document may leave them out
-    last = versions[-1].weights
-    total, last_total = sum(weights.values()), sum(last.values())
-    if all(weights[name] * last_total == last[name] * total for name in last):
+    if _are_proportional(versions[-1].weights, weights):
         return before
     return evolve(before, versions=(*versions, WeightVersion(dict(weights), now)))
 

@@ -117,7 +117,8 @@ class Analysis:
     ) -> Self:
         """Judge once, at a number of units of both arms that was planned.
 
-        Looking earlier is not valid: with ``planned_n`` no report decides before.
+        Looking earlier is not valid: with ``planned_n`` no report decides before, but for one that
+        says to stop by a guardrail, a sample ratio mismatch or units with several variants.
         """
         return cls("fixed", alpha, relative, planned_n=planned_n, adjust=adjust)
 

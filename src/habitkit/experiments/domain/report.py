@@ -171,8 +171,8 @@ def _warnings(
     if stored.ended_at is not None and stored.ended_at < as_of:
         ended = stored.ended_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
         warnings.append(
-            f"it ended at {ended}: what units did since counts too, where a metric has no window "
-            "that is over; pass as_of to leave it out"
+            f"it ended at {ended}: what units did since then counts too, unless the window of a "
+            "metric was over; leave as_of out to report until the end"
         )
     for arm in arms:
         if arm.variant not in stored.experiment.variants:

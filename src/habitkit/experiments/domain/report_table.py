@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
 from habitkit.experiments.domain.comparisons import Comparison
+from habitkit.experiments.domain.definition import State
 
 if TYPE_CHECKING:
     from habitkit.experiments.domain.report import ExperimentReport
@@ -30,17 +31,22 @@ _LEAST_CHANCE = 0.0001
 
 def table(report: ExperimentReport) -> str:
     """Return a report as lines of text."""
-    return "\n".join(
-        line.rstrip()
-        for part in (_head(report), _arms(report), _comparisons(report), _notes(report))
-        for line in (*part, "")
-    ).rstrip("\n")
+    parts = [[*part(report)] for part in (_head, _arms, _comparisons, _notes)]
+    return "\n\n".join("\n".join(map(str.rstrip, part)) for part in parts if part)
 
 
 def _head(report: ExperimentReport) -> Iterator[str]:
     at = report.as_of.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     yield from _wrapped(f"Experiment {report.experiment}", "")
-    yield f"{report.state.value} for {report.days:.1f} days until {at}"
+    state, days = report.state.value, f"{report.days:.1f} days"
+    if report.state is State.DRAFT:
+        yield f"{state}, not started"
+    elif report.state is State.RUNNING:
+        yield f"{state} for {days} until {at}"
+    elif report.state is State.PAUSED:
+        yield f"{state}, {days} after the start, measured until {at}"
+    else:
+        yield f"{state} after {days}, measured until {at}"
     yield f"{report.method}, alpha {report.alpha:g}"
 
 

@@ -14,11 +14,20 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EXPERIMENTS", "SETTINGS", "Parts", "join", "split", "without_empty_settings"]
+__all__ = [
+    "EXPERIMENTS",
+    "HOLDOUTS",
+    "SETTINGS",
+    "Parts",
+    "join",
+    "split",
+    "without_empty_settings",
+]
 
 EXPERIMENTS = "$experiments"
+HOLDOUTS = "$holdouts"
 SETTINGS = "$habitkit"
-_SHARED = ("$evaluators", "metadata", EXPERIMENTS, "$holdouts")
+_SHARED = ("$evaluators", "metadata", EXPERIMENTS, HOLDOUTS)
 
 
 @frozen

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from habitkit.experiments.domain.definition import State
 from habitkit.experiments.domain.definition_json import read_experiment
 from habitkit.experiments.domain.lifecycle import moves_of
-from habitkit.flags.domain.document_parts import EXPERIMENTS
+from habitkit.flags.domain.document_parts import EXPERIMENTS, HOLDOUTS
 from habitkit.flags.domain.faults import Fault, json_path, shown
 from habitkit.flags.domain.json_checks import same_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from habitkit.experiments.domain.definition import StoredExperiment
 
@@ -28,24 +28,49 @@ def moves(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Fault]:
     """Return a fault for each change that would move units of an experiment.
 
     These are experiments that run or are paused, before and after. Other weights are no fault: they
-    become one more version.
+    become one more version. Holdouts may lose segments, whose units then come in, and get none.
 
     Args:
-        before: The experiments of the set in use, as JSON without faults.
-        after: Those of the new one.
+        before: What the flags of the set in use share, as JSON without faults.
+        after: The same of the new set.
     """
     faults: list[Fault] = []
-    for key in before.keys() & after.keys():
-        if same_json(before[key], after[key]):
+    olds, news = before.get(EXPERIMENTS, {}), after.get(EXPERIMENTS, {})
+    going_on = sorted(
+        key
+        for key in olds.keys() & news.keys()
+        if {olds[key].get("state"), news[key].get("state")} <= _STARTED
+    )
+    for key in going_on:
+        if same_json(olds[key], news[key]):
             continue
-        old, new = (read_experiment(key, it[key], (EXPERIMENTS, key), []) for it in (before, after))
-        if old is None or new is None or not {old.state, new.state} <= _STARTED:
+        old, new = (read_experiment(key, it[key], (EXPERIMENTS, key), []) for it in (olds, news))
+        if old is None or new is None:
             continue
         for name, expected in _expected(old, new).items():
-            given = after[key].get(name)
-            message = f"expected {expected}, got {shown(given)}"
+            message = f"expected {expected}, got {shown(news[key].get(name))}"
             faults.append(Fault(json_path((EXPERIMENTS, key, name)), message))
+    if going_on:
+        faults += _holdouts_that_grow(before, after, going_on[0])
     return sorted(faults, key=lambda it: it.path)
+
+
+def _holdouts_that_grow(
+    before: Mapping[str, Any], after: Mapping[str, Any], key: str
+) -> Iterator[Fault]:
+    """Return a fault for each holdout that would take units out of an experiment."""
+    held_out = {
+        segment
+        for it in before.get(HOLDOUTS, {}).values()
+        for segment in range(it["first"], it["end"])
+    }
+    for name, it in after.get(HOLDOUTS, {}).items():
+        if not held_out.issuperset(range(it["first"], it["end"])):
+            message = (
+                f"expected only segments that were held out before, or units of experiment {key!r} "
+                "would move; define holdouts before experiments are started"
+            )
+            yield Fault(json_path((HOLDOUTS, name)), message)
 
 
 def _expected(old: StoredExperiment, new: StoredExperiment) -> dict[str, str]:

@@ -116,11 +116,11 @@ def admitted(rule: Rule | None, resolve: Resolver, otherwise: Resolver) -> Resol
         return resolve
     run = rule.run
 
-    def resolveadmitted(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
+    def resolve_admitted(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
         chosen = resolve if truthy(run(context, evaluation)) else otherwise
         return chosen(context, evaluation)
 
-    return resolveadmitted
+    return resolve_admitted
 
 
 def unless_held_out(

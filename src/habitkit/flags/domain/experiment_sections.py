@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
 from habitkit.experiments.domain.definition import SEGMENTS, StoredExperiment
 from habitkit.experiments.domain.definition_json import read_experiment
+from habitkit.flags.domain.document_parts import EXPERIMENTS, HOLDOUTS
 from habitkit.flags.domain.faults import shown
 from habitkit.flags.domain.json_checks import (
     add_fault,
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.faults import Fault, Path
 
 __all__ = ["Sections", "read_holdouts", "read_sections"]
-
-_EXPERIMENTS: Final = "$experiments"
-_HOLDOUTS: Final = "$holdouts"
 
 
 @frozen
@@ -58,13 +56,13 @@ def read_sections(
         reuse: What an earlier document without faults says: of what stands in both in the same
             way, the same objects are returned.
     """
-    given = {name: root.get(name, {}) for name in (_EXPERIMENTS, _HOLDOUTS)}
+    given = {name: root.get(name, {}) for name in (EXPERIMENTS, HOLDOUTS)}
     if reuse is not None and same_json(given, reuse.given):
         return reuse
-    before: Mapping[str, Any] = {} if reuse is None else reuse.given[_EXPERIMENTS]
+    before: Mapping[str, Any] = {} if reuse is None else reuse.given[EXPERIMENTS]
     experiments: dict[str, StoredExperiment] = {}
-    for key, each in read_object(given[_EXPERIMENTS], (_EXPERIMENTS,), faults).items():
-        path = (_EXPERIMENTS, key)
+    for key, each in read_object(given[EXPERIMENTS], (EXPERIMENTS,), faults).items():
+        path = (EXPERIMENTS, key)
         if reuse is not None and key in before and same_json(each, before[key]):
             experiments[key] = reuse.experiments[key]
             continue
@@ -72,7 +70,7 @@ def read_sections(
         experiment = read_experiment(key, each, path, faults)
         if experiment is not None:
             experiments[key] = experiment
-    return Sections(experiments, read_holdouts(given[_HOLDOUTS], faults), MappingProxyType(given))
+    return Sections(experiments, read_holdouts(given[HOLDOUTS], faults), MappingProxyType(given))
 
 
 def read_holdouts(given: object, faults: list[Fault]) -> dict[str, tuple[int, int]]:
@@ -83,8 +81,8 @@ def read_holdouts(given: object, faults: list[Fault]) -> dict[str, tuple[int, in
         faults: Every fault is appended; a holdout at fault is left out.
     """
     found: dict[str, tuple[int, int]] = {}
-    for name, each in read_object(given, (_HOLDOUTS,), faults).items():
-        path = (_HOLDOUTS, name)
+    for name, each in read_object(given, (HOLDOUTS,), faults).items():
+        path = (HOLDOUTS, name)
         expect_key(name, path, faults)
         range_ = _range(each, path, faults)
         if range_ is None:
