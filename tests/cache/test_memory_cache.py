@@ -231,7 +231,8 @@ class Finalized:
 
 
 GOING = {
-    "evict": lambda local: [put(local, f"{number}", 1) for number in range(9)],
+    # a policy that takes any entry has taken this one after a hundred
+    "evict": lambda local: [put(local, f"{number}", 1) for number in range(100)],
     "replace": lambda local: put(local, "k", 1),
     "discard": lambda local: local.discard("", "k"),
     "discard_tag": lambda local: local.discard_tag("t:t"),
