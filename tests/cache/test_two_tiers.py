@@ -447,7 +447,7 @@ def test_a_value_that_another_process_has_refreshed_is_not_loaded_again(backend)
 
 def test_a_process_that_dies_while_loading_makes_one_of_those_who_wait_load():
     server = FakeCacheServer()
-    caches = [Cache(server.client(), lease_seconds=0.4) for _ in range(3)]
+    caches = [Cache(server.client(), lease_seconds=3.0) for _ in range(3)]
     server.client().add(Item("l:k", b"of a dead process", 400))
     turns, lock, calls = iter(caches * 20), threading.Lock(), Counting()
 
