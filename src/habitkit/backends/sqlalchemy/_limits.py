@@ -55,12 +55,13 @@ _NO_TAT: ColumnElement[int] = literal_column("0", BigInteger())
 """Of a row that was made to be locked, and has no state yet."""
 
 
-def _charge(insert: Callable[..., Any], now: Any, least: Any, greatest: Any) -> Any:
+def _charge(insert: Callable[..., Any], now: Any, seen: Any, least: Any, greatest: Any) -> Any:
     """Return the statement that charges one limit that is not exact, if it allows it.
 
     Args:
         insert: The dialect's own.
         now: The time.
+        seen: The time once the row is locked.
         least: The dialect's function.
         greatest: The dialect's function.
     """
@@ -74,14 +75,18 @@ def _charge(insert: Callable[..., Any], now: Any, least: Any, greatest: Any) -> 
         index_elements=_KEY,
         set_={"tat": greatest(tat, now) + increment, "tolerance": tolerance},
         where=tat - now <= _NUMBERS["most_ahead_ns"],
-    ).returning(limits.c.tat, now)
+    ).returning(limits.c.tat, seen)
 
 
 def _charge_on_postgres(insert: Callable[..., Any]) -> Any:
-    """Return that statement with the server's clock, which is read once."""
+    """Return that statement with the server's clock.
+
+    It is read once, before the row is locked, and again for what is returned: who waited for the
+    row has an older time than the charge before it, and by that less would seem to remain.
+    """
     read = select(SERVER_NOW.label("now")).cte("clock")
     now = select(read.c.now).scalar_subquery()
-    return _charge(insert, now, func.least, func.greatest).add_cte(read)
+    return _charge(insert, now, SERVER_NOW, func.least, func.greatest).add_cte(read)
 
 
 def _read_on_postgres(_: object) -> Any:
@@ -148,7 +153,8 @@ class LimitRows:
     """
 
     _CHARGE = Prepared(
-        lambda insert: _charge(insert, _NUMBERS["now_ns"], func.min, func.max), only="sqlite"
+        lambda insert: _charge(insert, _NUMBERS["now_ns"], _NUMBERS["now_ns"], func.min, func.max),
+        only="sqlite",
     )
     _READ = Prepared(
         lambda _: select(*_VALUES).where(limits.c.subject == _SUBJECT, limits.c.limit_id == _ID),
