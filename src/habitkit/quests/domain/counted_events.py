@@ -1,0 +1,108 @@
+"""Events as rules and quests count them, and which of them are credited.
+
+Of the events of one key the last one counts, and a retracted one does not. What is sealed is final:
+it neither adds nor takes away, so an event that counted when its day was sealed goes on counting,
+whatever is emitted of its key afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from habitkit.events import Retracted
+
+__all__ = ["CountedEvent", "credited", "is_final"]
+
+_RETRACTED = Retracted.__name__
+
+
+@frozen
+class CountedEvent:
+    """An event of the journal, live or stored.
+
+    Attributes:
+        type: Its type; of a retraction the type of what is retracted.
+        key: Its key; of an event without one its place in the journal, ``@{rev}.{position}``.
+        at: When it was emitted or, of a host's own event, when it happened.
+        fields: Its content, as JSON values; empty for a retraction.
+        retracted: True for a retraction.
+        sealed: True if its day was sealed before: it changes nothing that is earned.
+    """
+
+    type: str
+    key: str
+    at: datetime
+    fields: Mapping[str, Any] = field(factory=dict, hash=False)
+    retracted: bool = False
+    sealed: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        type: str,  # noqa: A002 - the event's type is called type
+        key: str,
+        at: datetime,
+        fields: Mapping[str, Any],
+    ) -> CountedEvent:
+        """Return the event of a type, a key (or a place) and fields as the journal has them."""
+        if type == _RETRACTED:
+            sealed = fields.get("sealed") is True
+            return cls(str(fields["of"]), key, at, retracted=True, sealed=sealed)
+        return cls(type, key, at, fields, sealed=fields.get("sealed") is True)
+
+    @property
+    def done_at(self) -> datetime:
+        """When it was done: its ``done_at``, or ``at`` if it has none."""
+        text = self.fields.get("done_at")
+        return datetime.fromisoformat(text) if isinstance(text, str) else self.at
+
+    @property
+    def day(self) -> date | None:
+        """The habit day in its fields, or None."""
+        text = self.fields.get("day")
+        try:
+            return date.fromisoformat(text) if isinstance(text, str) else None
+        except ValueError:  # a host's own event may have any text there
+            return None
+
+    @property
+    def received_at(self) -> datetime:
+        """When its fact was received: the rules of that instant hold for it."""
+        text = self.fields.get("received_at")
+        return datetime.fromisoformat(text) if isinstance(text, str) else self.at
+
+    @property
+    def credit(self) -> str:
+        """``full``, ``history`` or ``automatic``; ``full`` for an event that does not say."""
+        return str(self.fields.get("credit", "full"))
+
+
+def credited(events: Iterable[CountedEvent]) -> list[CountedEvent]:
+    """Return the events that count, each once, in the order in which their keys were first seen.
+
+    Args:
+        events: Events in the order of the journal, retractions among them.
+    """
+    found: dict[str, CountedEvent] = {}
+    for event in events:
+        if is_final(event, event.key in found):
+            continue
+        if event.retracted:
+            found.pop(event.key, None)
+        else:
+            found[event.key] = evolve(event, sealed=False)
+    return list(found.values())
+
+
+def is_final(event: CountedEvent, counted: bool) -> bool:  # noqa: FBT001
+    """Tell whether an event changes nothing that is counted.
+
+    Args:
+        event: The event.
+        counted: Whether one of its key counts already.
+    """
+    return event.sealed and (counted or event.retracted or event.credit == "full")
