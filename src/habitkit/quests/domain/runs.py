@@ -113,6 +113,7 @@ class Definition:
     """One change of the definitions: they are kept as a log, of which the last of a key counts.
 
     Attributes:
+        id: Its identity.
         revision: Its number, from 1, without gaps.
         at: When it was made, in UTC.
         kind: ``rules`` for a rule set, ``quest``, or ``levels``.
@@ -123,6 +124,7 @@ class Definition:
         note: Why.
     """
 
+    id: UUID
     revision: int
     at: datetime
     kind: Literal["rules", "quest", "levels"]
