@@ -39,12 +39,18 @@ class DefinitionStore(Protocol):
 class QuestStore(Protocol):
     """Runs of quests, contributions and grants; all of an owner is written under its lock."""
 
-    def runs(self, owner: str, quests: Collection[str] | None = None) -> list[Run]:
+    def runs(
+        self,
+        owner: str,
+        quests: Collection[str] | None = None,
+        periods: Collection[str] | None = None,
+    ) -> list[Run]:
         """Return an owner's runs, in the order of quest and period.
 
         Args:
             owner: Whose runs.
-            quests: The keys of the quests; None for all.
+            quests: Only of quests with these keys; None for all.
+            periods: Only of these periods; None for all.
         """
         ...
 
