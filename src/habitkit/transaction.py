@@ -190,6 +190,10 @@ class Transaction:
         except KeyError:
             raise NotLocked(owner) from None
 
+    def holds(self, owner: str) -> bool:
+        """Return whether this transaction holds an owner's lock."""
+        return owner in self._locked
+
     def next_seq(self, owner: str) -> int:
         """Return the next place in the order in which a locked owner's facts are recorded.
 
