@@ -48,7 +48,7 @@ def _factor(value: object) -> Decimal:
         except (InvalidOperation, ValueError):
             number = Decimal("NaN")
         exponent = number.as_tuple().exponent
-        if isinstance(exponent, int) and exponent >= -_MOST_DIGITS and abs(number) <= LARGEST:
+        if isinstance(exponent, int) and exponent >= -_MOST_DIGITS and number.copy_abs() <= LARGEST:
             return number
     raise InvalidInput("times", given=value, expected=_TIMES)
 
@@ -122,7 +122,7 @@ class Steps:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what is no table."""
-        table = (self.thresholds, self.amounts)
+        table: tuple[Any, Any] = (self.thresholds, self.amounts)
         if not all(isinstance(part, tuple) and 0 < len(part) <= _MOST_STEPS for part in table) or (
             len(self.thresholds) != len(self.amounts)
         ):
@@ -201,7 +201,8 @@ def steps(field: str, table: Mapping[float, int]) -> Steps:
     Raises:
         InvalidInput: If one of them is not what is expected.
     """
-    if not isinstance(table, Mapping) or not all(map(_is_number, table)):
+    untyped: Any = table
+    if not (isinstance(untyped, Mapping) and all(map(_is_number, untyped))):
         raise InvalidInput("table", given=table, expected="a dict such as {7: 50, 30: 200}")
     thresholds = sorted(table)
     return Steps(field, tuple(thresholds), tuple(table[each] for each in thresholds))
