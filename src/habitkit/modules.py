@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
 
-NAMES = ("journal", "habits", "coins", "flags", "experiments")
+NAMES = ("journal", "habits", "coins", "flags", "experiments", "quests")
 """The modules, in the order in which a sweep visits them."""
 
 
