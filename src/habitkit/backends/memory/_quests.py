@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
 
@@ -12,8 +12,9 @@ from habitkit._codec import from_json, to_json
 from habitkit.backends.memory._tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
     from habitkit.quests.domain.runs import Contribution, Definition, Grant, Run
@@ -25,6 +26,8 @@ _by_check_at = attrgetter("check_at", "owner", "quest", "period")
 _by_event = attrgetter("event_key", "subject", "leaf")
 _by_done_at = attrgetter("done_at", "event_key", "leaf")
 _by_key = attrgetter("key")
+
+T = TypeVar("T")
 
 
 class Quests:
@@ -39,11 +42,15 @@ class Quests:
         )
         self._places: Table[tuple[str, str], frozenset[tuple[str, int]]] = Table(log, "event")
 
-    def runs(self, owner: str, quests: Collection[str] | None = None) -> list[Run]:
+    def runs(
+        self,
+        owner: str,
+        quests: Collection[str] | None = None,
+        periods: Collection[str] | None = None,
+    ) -> list[Run]:
         """Return an owner's runs."""
-        among = None if quests is None else set(quests)
-        found = [run for run in self._runs.get(owner, ()) if among is None or run.quest in among]
-        return sorted(found, key=_by_quest_and_period)
+        found = _among(self._runs.get(owner, ()), attrgetter("quest"), quests)
+        return sorted(_among(found, attrgetter("period"), periods), key=_by_quest_and_period)
 
     def put_runs(self, runs: Sequence[Run]) -> None:
         """Write runs."""
@@ -98,9 +105,7 @@ class Quests:
 
     def grants(self, owner: str, keys: Collection[str] | None = None) -> list[Grant]:
         """Return an owner's grants."""
-        among = None if keys is None else set(keys)
-        found = [it for it in self._grants.get(owner, ()) if among is None or it.key in among]
-        return sorted(found, key=_by_key)
+        return sorted(_among(self._grants.get(owner, ()), _by_key, keys), key=_by_key)
 
     def granted(self, owner: str, kind: str, name: str) -> list[Grant]:
         """Return an owner's grants of one badge, habit or item."""
@@ -125,9 +130,10 @@ class Definitions:
         """Make an empty table."""
         self._rows: Table[int, tuple[Definition, str | None]] = Table(log, "definition")
 
-    def revision(self) -> int:
-        """Return the number of the last definition."""
-        return max(self._rows.rows, default=0)
+    def newest(self) -> UUID | None:
+        """Return the id of the last definition."""
+        rows = self._rows.rows
+        return rows[max(rows)][0].id if rows else None
 
     def after(self, revision: int) -> list[Definition]:
         """Return all definitions with a larger number."""
@@ -142,3 +148,11 @@ class Definitions:
         content = definition.content
         text = None if content is None else to_json(content)
         self._rows.insert(definition.revision, (evolve(definition, content=None), text))
+
+
+def _among(rows: Iterable[T], of: Callable[[T], str], texts: Collection[str] | None) -> Iterable[T]:
+    """Return the rows of which a field is one of some texts; all if there are none to choose."""
+    if texts is None:
+        return rows
+    chosen = set(texts)
+    return [row for row in rows if of(row) in chosen]

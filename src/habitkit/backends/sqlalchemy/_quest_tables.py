@@ -42,6 +42,7 @@ _OWNER = _bytewise(200)
 quest_definitions = Table(
     "habitkit_quest_definitions",
     metadata,
+    Column("id", Id, nullable=False),
     Column("revision", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("kind", String(10), nullable=False),

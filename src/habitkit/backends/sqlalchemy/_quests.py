@@ -6,7 +6,7 @@ import json
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, select, tuple_, union
+from sqlalchemy import bindparam, delete, select, tuple_, union
 
 from habitkit._codec import to_json
 from habitkit.backends.sqlalchemy._prepared import Prepared
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
+    from uuid import UUID
 
-    from sqlalchemy import Table
+    from sqlalchemy import Select, Table
 
     from habitkit.backends.sqlalchemy._prepared import Link
 
@@ -47,6 +48,8 @@ _by_event = attrgetter("event_key", "subject", "leaf")
 _by_done_at = attrgetter("done_at", "event_key", "leaf")
 _by_key = attrgetter("key")
 
+_IS_OF = among(quest_runs.c.quest, "quests")
+_IS_IN = among(quest_runs.c.period, "periods")
 _PLACE = tuple(quest_contributions.primary_key.columns)
 
 
@@ -118,6 +121,11 @@ def _put_many(table: Table, objects: Collection[str] = ()) -> Prepared:
     )
 
 
+def _runs_of_owner() -> Select[Any]:
+    """Return the query of an owner's runs."""
+    return select(quest_runs).where(quest_runs.c.owner == bindparam("of"))
+
+
 def _first_owners(table: Table) -> Any:
     """Return the first owners of rows after one; each table has them in order by its key."""
     owner = table.c.owner
@@ -140,12 +148,10 @@ def _owners() -> Any:
 class Quests:
     """Runs, contributions and grants."""
 
-    _RUNS = Prepared(lambda _: select(quest_runs).where(quest_runs.c.owner == bindparam("of")))
-    _RUNS_OF = Prepared(
-        lambda _: select(quest_runs).where(
-            quest_runs.c.owner == bindparam("of"), among(quest_runs.c.quest, "quests")
-        )
-    )
+    _RUNS = Prepared(lambda _: _runs_of_owner())
+    _RUNS_OF = Prepared(lambda _: _runs_of_owner().where(_IS_OF))
+    _RUNS_IN = Prepared(lambda _: _runs_of_owner().where(_IS_IN))
+    _RUNS_OF_IN = Prepared(lambda _: _runs_of_owner().where(_IS_OF, _IS_IN))
     _PUT_RUN = _put(quest_runs)
     _PUT_RUNS = _put_many(quest_runs, ["totals"])
     _DUE = Prepared(
@@ -208,14 +214,23 @@ class Quests:
         """Work on one transaction."""
         self._link = link
 
-    def runs(self, owner: str, quests: Collection[str] | None = None) -> list[Run]:
+    def runs(
+        self,
+        owner: str,
+        quests: Collection[str] | None = None,
+        periods: Collection[str] | None = None,
+    ) -> list[Run]:
         """Return an owner's runs."""
-        if quests is None:
-            rows = self._link.rows(self._RUNS, {"of": owner})
-        elif quests:
-            rows = self._link.rows(self._RUNS_OF, {"of": owner, "quests": self._texts(quests)})
+        values = {"of": owner}
+        if quests is not None:
+            values["quests"] = self._texts(quests)
+        if periods is not None:
+            values["periods"] = self._texts(periods)
+        if periods is None:
+            statement = self._RUNS if quests is None else self._RUNS_OF
         else:
-            return []
+            statement = self._RUNS_IN if quests is None else self._RUNS_OF_IN
+        rows = self._link.rows(statement, values)
         return sorted([Run(*row) for row in rows], key=_by_quest_and_period)
 
     def put_runs(self, runs: Sequence[Run]) -> None:
@@ -300,7 +315,14 @@ class Quests:
 class Definitions:
     """The log of definitions."""
 
-    _LAST = Prepared(lambda _: select(func.max(quest_definitions.c.revision)))
+    _NEWEST = Prepared(
+        lambda _: (
+            select(quest_definitions.c.id)
+            .where(quest_definitions.c.revision > 0)  # or SQLite calls it a scan of the index
+            .order_by(quest_definitions.c.revision.desc())
+            .limit(1)
+        )
+    )
     _AFTER = Prepared(
         lambda _: (
             select(quest_definitions)
@@ -319,10 +341,10 @@ class Definitions:
         """Work on one transaction."""
         self._link = link
 
-    def revision(self) -> int:
-        """Return the number of the last definition."""
-        row = self._link.row(self._LAST, {})
-        return 0 if row is None or row[0] is None else int(row[0])
+    def newest(self) -> UUID | None:
+        """Return the id of the last definition."""
+        row = self._link.row(self._NEWEST, {})
+        return None if row is None else row[0]
 
     def after(self, revision: int) -> list[Definition]:
         """Return all definitions with a larger number."""

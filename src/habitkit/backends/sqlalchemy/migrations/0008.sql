@@ -1,6 +1,7 @@
 -- Quests: their definitions, and of owners runs, contributions and grants.
 
 CREATE TABLE ${schema}habitkit_quest_definitions (
+    id ${uuid} NOT NULL,
     revision BIGINT NOT NULL PRIMARY KEY,
     at ${instant} NOT NULL,
     kind VARCHAR(10) NOT NULL,
