@@ -13,12 +13,14 @@ from habitkit.backends.memory._habits import Habits, Streaks
 from habitkit.backends.memory._inbox import Inbox
 from habitkit.backends.memory._journal import Events, IdempotencyKeys, Owners
 from habitkit.backends.memory._outbox import Outbox
+from habitkit.backends.memory._quests import Definitions, Quests
 from habitkit.backends.memory._tables import UndoLog
 from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from habitkit.errors import NotSupportedByStore, UnknownScheme
 from habitkit.experiments.store import EXPERIMENTS
 from habitkit.flags.store import FLAGS
 from habitkit.habits.store import HABITS, STREAKS
+from habitkit.quests.store import DEFINITIONS, QUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +40,7 @@ class MemoryStore:
     """
 
     name = "memory"
-    modules = frozenset({"habits", "coins", "coins.audit", "flags", "experiments"})
+    modules = frozenset({"habits", "coins", "coins.audit", "flags", "experiments", "quests"})
     capabilities: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
@@ -87,6 +89,8 @@ class _MemoryStores:
             AUDIT: coins.audit,
             FLAGS: Flags(self.log),
             EXPERIMENTS: Experiments(self.log, self.events),
+            QUESTS: Quests(self.log),
+            DEFINITIONS: Definitions(self.log),
         }
 
     def port(self, port: Port[T]) -> T:

@@ -29,6 +29,12 @@ from habitkit.backends.sqlalchemy._flag_tables import (
     flag_revisions,
     flag_usage,
 )
+from habitkit.backends.sqlalchemy._quest_tables import (
+    quest_contributions,
+    quest_definitions,
+    quest_grants,
+    quest_runs,
+)
 from habitkit.backends.sqlalchemy._resident_tables import cache, limits
 from habitkit.backends.sqlalchemy._table import (
     index_where,
@@ -60,6 +66,10 @@ __all__ = [
     "metadata",
     "outbox",
     "owners",
+    "quest_contributions",
+    "quest_definitions",
+    "quest_grants",
+    "quest_runs",
     "schema_version",
     "snapshots",
     "table",

@@ -1,0 +1,1 @@
+"""Quests: rewards as data, quests, badges and levels."""
