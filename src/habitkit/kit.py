@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from habitkit.flags.kit_service import KitFlagService
     from habitkit.journal.service import RelayService
     from habitkit.limits import AsyncLimiter, Limiter
-    from habitkit.quests.service import KitQuestService
     from habitkit.modules import KitOptions
+    from habitkit.quests.service import KitQuestService
     from habitkit.store import AsyncStore, Store
 
 __all__ = ["AsyncHabitKit", "HabitKit"]

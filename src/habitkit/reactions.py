@@ -152,8 +152,8 @@ def default_reactions(settings: KitSettings) -> tuple[Reaction, ...]:
 def _with_quests() -> tuple[Reaction, ...]:
     """Return the reactions of a kit whose store keeps reward rules and quests."""
     from habitkit.coins.events import CoinsPosted  # noqa: PLC0415 - only where there is a kit
+    from habitkit.quests.advancing import advance  # noqa: PLC0415
     from habitkit.quests.leveling import reach_levels  # noqa: PLC0415
-    from habitkit.quests.progress import advance  # noqa: PLC0415
     from habitkit.quests.rewards import reconcile  # noqa: PLC0415
 
     return (on(Event, reconcile), on(Event, advance), on(CoinsPosted, reach_levels))

@@ -10,20 +10,20 @@ from habitkit.quests.domain.attempts import Attempt
 from habitkit.quests.domain.counted_events import credited
 from habitkit.quests.domain.objectives import StreakReach
 from habitkit.quests.domain.runs import Run
-from habitkit.quests.domain.windows import period_of
+from habitkit.quests.domain.windows import Repeat, period_of
 from habitkit.quests.events import QuestStarted
 from habitkit.quests.journal_events import whole_journal
 from habitkit.quests.owner_days import OwnerDays
 from habitkit.quests.store import QUESTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date, datetime
     from uuid import UUID
 
     from habitkit.quests.domain.catalog import Catalog
     from habitkit.quests.domain.counted_events import CountedEvent
-    from habitkit.quests.domain.objectives import Place
+    from habitkit.quests.domain.objectives import Place, StreakReader
     from habitkit.quests.domain.quest import Quest, QuestVersion
     from habitkit.quests.domain.runs import Contribution
     from habitkit.transaction import Transaction
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Attempts", "recounted", "streaks_of"]
 
 _STARTED = QuestStarted.__name__
+_REPEATS: tuple[Repeat, ...] = ("daily", "weekly", "monthly")
 
 
 class Attempts:
@@ -128,7 +129,7 @@ class Attempts:
         return Attempt.of(quest, run, required)
 
     def required(self, quest: Quest) -> list[Place | None]:
-        """Return where the quests that a quest requires were completed first; None if they are not."""
+        """Return where the quests that a quest requires were completed first; None if not."""
         return [self._completed(key) for key in quest.requires]
 
     def _completed(self, key: str) -> Place | None:
@@ -141,9 +142,6 @@ class Attempts:
             (run.complete_at, run.complete_key or "") for run in runs if run.complete_at is not None
         ]
         return min(places, default=None)
-
-
-_REPEATS = ("daily", "weekly", "monthly")
 
 
 def recounted(
@@ -193,16 +191,19 @@ def _started(attempt: Attempt, events: Iterable[CountedEvent]) -> int:
     return max(orders, default=0)
 
 
-def streaks_of(
-    tx: Transaction, attempt: Attempt
-) -> Callable[[int, UUID | None, str | None], StreakReach]:
+def streaks_of(tx: Transaction, attempt: Attempt) -> StreakReader:
     """Return how an attempt reads the visible streaks of its owner."""
 
-    def read(slots: int, habit: UUID | None, tag: str | None) -> StreakReach:
+    def read(
+        slots: int, habit: UUID | None, tag: str | None, since: Place | None = None
+    ) -> StreakReach:
         def covers(done_at: datetime, day: date) -> bool:
-            return attempt.covers(done_at, day, "\uffff")
+            is_later = since is None or done_at > since[0]
+            return is_later and attempt.covers(done_at, day, "\uffff")
 
-        found = streak_lengths.reached(tx, attempt.run.owner, slots, habit, tag, covers)
-        return StreakReach(*found)
+        first = None if attempt.quest.backdate else attempt.since[0].date()
+        owner = attempt.run.owner
+        found = streak_lengths.reached(tx, owner, slots, habit, tag, covers, first)
+        return StreakReach(found.slots, found.complete_at, found.key)
 
     return read

@@ -14,9 +14,11 @@ from habitkit.quests.settings import QuestSettings
 from habitkit.quests.store import DEFINITIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from habitkit.options import KitSettings
+    from habitkit.quests.domain.rewards import Rule
     from habitkit.transaction import Transaction
 
 __all__ = ["CatalogCache", "catalog_of", "forget_catalog"]
@@ -67,8 +69,8 @@ class CatalogCache:
         if stored and stored != given:
             msg = (
                 "economy: the store keeps the reward rules since kit.quests.set_rules was called, "
-                f"and took over {_names(stored)}; expected an Economy with these rules, got one "
-                f"with {_names(given)}; give it the rules that it had then, and change rules by "
+                f"and took over {_names(stored)}; expected an Economy with these rules, got "
+                f"{_names(given)}; give it the rules that it had then, and change rules by "
                 "kit.quests.set_rules"
             )
             raise ConfigurationError(msg)
@@ -81,9 +83,8 @@ class CatalogCache:
         self._lock = Lock()
 
 
-def _names(versions: list[tuple[object, ...]]) -> str:
-    rules = [getattr(rule, "name", "") for rules in versions for rule in rules]
-    return f"{len(versions)} rule set(s) with the rules {rules!r}"
+def _names(versions: Sequence[Sequence[Rule]]) -> str:
+    return f"{len(versions)} rule set(s): {[[rule.name for rule in rules] for rules in versions]}"
 
 
 def catalog_of(tx: Transaction) -> Catalog:

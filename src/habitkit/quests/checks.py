@@ -1,4 +1,4 @@
-"""When time alone may change a run: the end of its window, and streaks that fill in by themselves."""
+"""When time alone may change a run: at the end of its window, and as streaks grow by themselves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from habitkit.habits import streak_lengths
 from habitkit.quests.domain import evaluation
+from habitkit.quests.domain.streak_objective import ReachStreak
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,9 +43,9 @@ def next_check(tx: Transaction, attempt: Attempt, days: OwnerDays) -> datetime |
 def _lengthenings(tx: Transaction, attempt: Attempt) -> list[datetime]:
     found = []
     for leaf in evaluation.leaves(attempt.quest.objective):
-        if leaf.kind == "streak":
-            habit, tag = getattr(leaf, "habit", None), getattr(leaf, "tag", None)
-            at = streak_lengths.next_lengthening(tx, attempt.run.owner, habit, tag)
+        if isinstance(leaf, ReachStreak):
+            owner = attempt.run.owner
+            at = streak_lengths.next_lengthening(tx, owner, leaf.habit, leaf.tag)
             if at is not None:
                 found.append(at)
     return found

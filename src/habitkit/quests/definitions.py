@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
 
 __all__ = [
+    "checked_rules",
     "define",
     "get",
     "levels",
@@ -161,7 +162,7 @@ def set_rules(
         DefinitionError: If the rewards of rules would earn each other without end.
         UnknownCurrency: If a reward has a currency that the kit's ``Economy`` does not declare.
     """
-    checked = _rules(tx, rules)
+    checked = checked_rules(tx, rules)
     since = tx.now if effective is None else storable_instant(effective, "effective")
     catalog = _begin(tx)
     check_loops(checked, levels=catalog.levels is not None)
@@ -253,7 +254,8 @@ def _add(
     note: str,
 ) -> Catalog:
     """Add a definition, and return what they are now."""
-    for name, text in (("by", by), ("note", note)):
+    texts: dict[str, object] = {"by": by, "note": note}
+    for name, text in texts.items():
         if not isinstance(text, str) or len(text) > _LONGEST_NOTE:
             expected = f"a text of at most {_LONGEST_NOTE} characters"
             raise InvalidInput(name, given=text, expected=expected)
@@ -290,16 +292,13 @@ def _add_rules(
     return _add(tx, catalog, "rules", key, content, effective=effective, by=by, note=note)
 
 
-def _rules(tx: Transaction, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+def checked_rules(tx: Transaction, rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """Return valid rules."""
     found = tuple(rules) if not isinstance(rules, Rule) else (rules,)
     if len(found) > _MOST_RULES or not all(isinstance(rule, Rule) for rule in found):
         expected = f"at most {_MOST_RULES} rules, such as Rule('done', HabitCompleted, ...)"
         raise InvalidInput("rules", given=rules, expected=expected)
-    names = [rule.name for rule in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InvalidInput("rules", given=twice, expected="a different name for each rule")
+    RuleVersion(0, tx.now, found)  # refuses two rules of one name
     for rule in found:
         kind = tx.vocabulary.get(rule.on)
         if kind is not None:

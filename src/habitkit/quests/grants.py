@@ -34,13 +34,13 @@ def settle(tx: Transaction, owner: str, dues: Iterable[Due]) -> None:
         owner: To whom; the lock is held.
         dues: What is due; with the amount 0 what is not. Of several of one key the last counts.
     """
-    by_key = {due.key: due for due in dues}
-    coins = {
-        key: Settled(key, due.name, due.amount)
-        for key, due in by_key.items()
-        if due.kind == "currency"
-    }
-    others = {key: due for key, due in by_key.items() if key not in coins}
+    coins: dict[str, Settled] = {}
+    others: dict[str, Due] = {}
+    for due in dues:
+        if due.kind == "currency":
+            coins[due.key] = Settled(due.key, due.name, due.amount)
+        else:
+            others[due.key] = due
     if others:
         _settle_grants(tx, owner, others)
     if coins:
@@ -67,7 +67,7 @@ def _give(tx: Transaction, grant: Grant) -> list[Event]:
     """Write a grant; return the events of it."""
     port, owner = tx.port(QUESTS), grant.owner
     if grant.kind == "freezes":
-        fact_id = give(tx, UUID(grant.name), grant.amount)
+        fact_id = give(tx, UUID(grant.name), grant.amount, owner=owner)
         if fact_id is not None:
             port.put_grants([evolve(grant, fact_id=fact_id)])
         return []

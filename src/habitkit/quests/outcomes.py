@@ -11,7 +11,7 @@ from habitkit.quests.grants import settle
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from habitkit.quests.domain.attempts import Attempt
+    from habitkit.quests.domain.attempts import Attempt, Change
     from habitkit.quests.domain.rewards import Due
     from habitkit.quests.domain.runs import Run
     from habitkit.transaction import Transaction
@@ -19,36 +19,33 @@ if TYPE_CHECKING:
 __all__ = ["emit_outcomes", "reward_of"]
 
 
-def emit_outcomes(tx: Transaction, owner: str, changed: Sequence[tuple[Attempt, Run]]) -> None:
+def emit_outcomes(tx: Transaction, owner: str, changes: Sequence[Change]) -> None:
     """Emit what has become of runs, and settle what they give.
 
     Args:
         tx: The transaction; the runs are written already.
         owner: Whose runs.
-        changed: The attempts as they were before, and the runs as they are now.
+        changes: What has changed.
     """
-    events: list[Event] = []
-    dues: list[Due] = []
-    for before, run in changed:
-        events += _events(tx, before, run)
-        dues += _dues(before, run)
+    events = [event for change in changes for event in _events(tx, change)]
+    dues = [due for change in changes for due in _dues(change)]
     if events:
         tx.emit(owner, events)
     if dues:
         settle(tx, owner, dues)
 
 
-def _events(tx: Transaction, before: Attempt, run: Run) -> list[Event]:
-    old, owner, now = before.run, run.owner, tx.now
+def _events(tx: Transaction, change: Change) -> list[Event]:
+    old, run = change.before.run, change.run
+    owner, now = run.owner, tx.now
     place = (owner, now, run.quest, run.period)
     found: list[Event] = []
-    if old.state == "EXPIRED" and run.state != "EXPIRED" and before.quest.start == "manual":
-        expired = QuestExpired(*place, done_at=now)
-        found.append(Retracted(owner, now, expired.type, expired.key))
+    if old.state == "EXPIRED" != run.state and change.before.quest.start == "manual":
+        found.append(_retracted(QuestExpired(*place, done_at=now)))
     for tier in range(old.tier, run.tier):
-        found.append(QuestCompleted(*place, done_at=now, tier=tier + 1))
+        found += [QuestCompleted(*place, done_at=change.tiers[tier], tier=tier + 1)]
     for tier in range(run.tier, old.tier):
-        found.append(_retracted(QuestCompleted(*place, done_at=now, tier=tier + 1)))
+        found += [_retracted(QuestCompleted(*place, done_at=now, tier=tier + 1))]
     if run.complete_at is not None and run.complete_at != old.complete_at:
         found.append(QuestCompleted(*place, done_at=run.complete_at))
     elif run.complete_at is None and old.complete_at is not None:
@@ -62,19 +59,19 @@ def _retracted(event: Event) -> Retracted:
     return Retracted(event.owner, event.at, event.type, str(event.key))
 
 
-def _dues(before: Attempt, run: Run) -> list[Due]:
+def _dues(change: Change) -> list[Due]:
+    before, run = change.before, change.run
     old = before.run
     found: list[Due] = []
     for tier in range(old.tier, run.tier):
         found += reward_of(before, run, tier + 1)
     for tier in range(run.tier, old.tier):
         found += nothing_of(before, run, tier + 1)
-    is_complete = run.complete_at is not None
-    if is_complete != (old.complete_at is not None):
-        if not is_complete:
-            found += nothing_of(before, run)
-        elif before.quest.claim == "auto":
-            found += reward_of(before, run)
+    is_complete, was_complete = run.complete_at is not None, old.complete_at is not None
+    if was_complete and not is_complete:
+        found += nothing_of(before, run)
+    elif is_complete and not was_complete and before.quest.claim == "auto":
+        found += reward_of(before, run)
     return found
 
 

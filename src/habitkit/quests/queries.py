@@ -11,8 +11,6 @@ from habitkit.quests.attempts import Attempts, recounted, streaks_of
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.checks import ends_at, state_now
 from habitkit.quests.domain import evaluation
-from habitkit.quests.domain.attempts import Attempt
-from habitkit.quests.domain.levels import Level
 from habitkit.quests.domain.views import Badge, QuestPart, QuestProgress, transitions
 from habitkit.quests.domain.windows import period_of, span_of
 from habitkit.quests.store import QUESTS
@@ -20,7 +18,9 @@ from habitkit.quests.store import QUESTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from habitkit.quests.domain.attempts import Attempt
     from habitkit.quests.domain.catalog import Catalog
+    from habitkit.quests.domain.levels import Level
     from habitkit.quests.domain.quest import QuestVersion
     from habitkit.quests.domain.runs import Contribution, QuestState
     from habitkit.quests.owner_days import OwnerDays

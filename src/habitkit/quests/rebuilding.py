@@ -8,16 +8,17 @@ from attrs import evolve
 
 from habitkit import ids
 from habitkit.coins.statements import balance
+from habitkit.quests.advancing import Progress
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.domain.views import QuestRebuildReport
 from habitkit.quests.leveling import retell_levels
-from habitkit.quests.progress import Progress
 from habitkit.quests.store import QUESTS
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
     from habitkit.options import KitSettings
     from habitkit.quests.domain.attempts import Attempt
+    from habitkit.quests.domain.runs import Run
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
@@ -73,8 +74,8 @@ def rebuild(tx: Transaction, owner: str) -> QuestRebuildReport:
     return QuestRebuildReport(1, len(counted), tuple(repaired))
 
 
-def _content(run: object) -> object:
-    return evolve(run, skipped=False, check_at=None)  # type: ignore[type-var]
+def _content(run: Run) -> Run:
+    return evolve(run, skipped=False, check_at=None)
 
 
 def rebuild_owners(_: KitSettings, owner: str | None = None) -> Steps[QuestRebuildReport]:
@@ -91,13 +92,15 @@ def rebuild_owners(_: KitSettings, owner: str | None = None) -> Steps[QuestRebui
         How many owners and runs were counted, and what was different.
     """
     if owner is not None:
-        return (yield Call(rebuild, (owner,)))
+        report: QuestRebuildReport = yield Call(rebuild, (owner,))
+        return report
     reports: list[QuestRebuildReport] = []
     after: str | None = None
     while True:
         owners: list[str] = yield Call(_page, (after,), write=False)
-        for owner in owners:
-            reports.append((yield Call(rebuild, (owner,))))
+        for each in owners:
+            report = yield Call(rebuild, (each,))
+            reports.append(report)
         if len(owners) < _PAGE:
             break
         after = owners[-1]

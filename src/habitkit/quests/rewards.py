@@ -35,8 +35,11 @@ def reconcile(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
         coin_rewards.reconcile(tx, owner, events)
         return
     counted = emitted(tx, events, book.types)
+    limited = _LimitedRules(tx, owner, book)
+    limited.count(counted)
     dues = [due for event in counted for due in book.due(event)]
-    dues += _LimitedRules(tx, owner, book).count(counted)
+    # A rule of one name may have had no limit in another version: see ``RuleBook.limited``.
+    dues = [*limited.taken, *dues, *limited.given]
     if dues:
         settle(tx, owner, dues)
 
@@ -55,17 +58,18 @@ class _LimitedRules:
         self._book = book
         self._days = OwnerDays(tx, owner)
         self._port = tx.port(QUESTS)
+        self.taken: list[Due] = []
+        self.given: list[Due] = []
 
-    def count(self, events: Iterable[CountedEvent]) -> list[Due]:
-        """Count events, and return what changes are due."""
+    def count(self, events: Iterable[CountedEvent]) -> None:
+        """Count events: see ``taken`` and ``given`` for what is due no more, and now."""
         limited = [event for event in events if self._book.limited(event.type)]
         if not limited:
-            return []
+            return
         stored: dict[str, list[Contribution]] = {}
         for kept in self._port.of_events(self._owner, [event.key for event in limited]):
             if kept.subject.startswith(LIMITED):
                 stored.setdefault(kept.event_key, []).append(kept)
-        dues: list[Due] = []
         for event in limited:
             before = stored.get(event.key, [])
             if is_final(event, bool(before)):
@@ -74,48 +78,46 @@ class _LimitedRules:
             wanted = {self._subject(rule, event): rule for rule in rules}
             for kept in before:
                 if kept.subject not in wanted:
-                    dues += self._drop(kept, event)
+                    self._drop(kept, event)
             for subject, rule in wanted.items():
-                dues += self._keep(subject, rule, event)
-        return dues
+                self._keep(subject, rule, event)
 
     def _subject(self, rule: Rule, event: CountedEvent) -> str:
         assert rule.limit is not None  # noqa: S101 - they were asked for by their limit
         return f"{LIMITED}{rule.name}:{rule.limit.group(event, self._days.day_of(event))}"
 
-    def _keep(self, subject: str, rule: Rule, event: CountedEvent) -> list[Due]:
+    def _keep(self, subject: str, rule: Rule, event: CountedEvent) -> None:
         """Keep an event if it is one of the first of its group."""
         assert rule.limit is not None  # noqa: S101 - as above
-        kept = self._port.of_subject(self._owner, subject)
-        others = [it for it in kept if it.event_key != event.key]
-        full = len(others) >= rule.limit.most
-        if full and event.place > (others[-1].done_at, others[-1].event_key):
-            return self._drop(kept[-1], event) if len(others) < len(kept) else []
-        contribution = Contribution(
-            self._owner, subject, 0, event.key, event.done_at, self._days.day_of(event)
-        )
-        self._port.put([contribution])
-        dues = list(rule.dues(event))
-        if full:
-            self._port.remove([others[-1]])
-            dues = [*rule.nothing(others[-1].event_key), *dues]
-        return dues
+        group = self._port.of_subject(self._owner, subject)
+        others = [it for it in group if it.event_key != event.key]
+        last = others[-1] if len(others) >= rule.limit.most else None
+        if last is not None and event.place > (last.done_at, last.event_key):
+            for kept in group:
+                if kept.event_key == event.key:  # it was one of the first, and is done later now
+                    self._drop(kept, event)
+            return
+        day = self._days.day_of(event)
+        self._port.put([Contribution(self._owner, subject, 0, event.key, event.done_at, day)])
+        self.given += rule.give.dues(f"{event.key}:{rule.name}", event.fields)
+        if last is not None:
+            self._port.remove([last])
+            self.taken += rule.give.nothing(f"{last.event_key}:{rule.name}")
 
-    def _drop(self, kept: Contribution, event: CountedEvent) -> list[Due]:
-        """Take an event out of its group; the next one of the group moves up."""
+    def _drop(self, kept: Contribution, event: CountedEvent) -> None:
+        """Take an event out of its group; if the group was full, the next one moves up."""
         name, _, __ = kept.subject.removeprefix(LIMITED).partition(":")
         rules = [rule for rule in self._book.limited(event.type) if rule.name == name]
         group = self._port.of_subject(self._owner, kept.subject)
         self._port.remove([kept])
-        dues = [due for rule in rules for due in rule.nothing(kept.event_key)]
-        most = max((rule.limit.most for rule in rules if rule.limit is not None), default=0)
-        if len(group) < most:
-            return dues
+        for rule in rules:
+            self.taken += rule.give.nothing(f"{kept.event_key}:{name}")
+        if len(group) < max((it.limit.most for it in rules if it.limit is not None), default=0):
+            return
         remaining = {it.event_key for it in group} - {kept.event_key}
-        for rule, next_event in first_of_group(self._tx, self._owner, self._book, kept.subject):
-            if next_event.key not in remaining:
-                dues += self._keep(kept.subject, rule, next_event)
-        return dues
+        for rule, following in first_of_group(self._tx, self._owner, self._book, kept.subject):
+            if following.key not in remaining:
+                self._keep(kept.subject, rule, following)
 
 
 def first_of_group(
@@ -126,10 +128,13 @@ def first_of_group(
     days = OwnerDays(tx, owner)
     found: list[tuple[Rule, CountedEvent]] = []
     for event in credited(whole_journal(tx, owner, book.types)):
-        for rule in book.limited_in_force(event):
-            if rule.name == name and rule.limit is not None:
-                if rule.limit.group(event, days.day_of(event)) == group:
-                    found.append((rule, event))
+        found += [
+            (rule, event)
+            for rule in book.limited_in_force(event)
+            if rule.name == name
+            and rule.limit is not None
+            and rule.limit.group(event, days.day_of(event)) == group
+        ]
     found.sort(key=lambda it: it[1].place)
     most = max((rule.limit.most for rule, _ in found if rule.limit is not None), default=0)
     return found[:most]

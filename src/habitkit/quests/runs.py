@@ -8,6 +8,7 @@ from attrs import evolve
 
 from habitkit import ids
 from habitkit.errors import InvalidInput, NotFound
+from habitkit.quests.advancing import Progress
 from habitkit.quests.attempts import Attempts
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.checks import state_now
@@ -18,7 +19,6 @@ from habitkit.quests.errors import QuestStateError
 from habitkit.quests.events import QuestAbandoned, QuestClaimed, QuestStarted
 from habitkit.quests.grants import settle
 from habitkit.quests.outcomes import reward_of
-from habitkit.quests.progress import Progress
 from habitkit.quests.queries import attempt_at, view
 from habitkit.quests.store import QUESTS
 

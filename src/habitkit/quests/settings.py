@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from habitkit.errors import ConfigurationError
 from habitkit.quests.domain.evaluation import BUILT_IN
-from habitkit.quests.domain.objectives import Objective
+
+if TYPE_CHECKING:
+    from habitkit.quests.domain.objectives import Objective
 
 __all__ = ["QuestSettings"]
 

@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from habitkit.quests.domain import evaluation
-from habitkit.quests.domain.objectives import Counted, Place, Reached, StreakReach
+from habitkit.quests.domain.objectives import Counted, Place, Reached
 from habitkit.quests.domain.quest import Quest
 from habitkit.quests.domain.runs import Contribution, Run
+from habitkit.quests.domain.streak_objective import ReachStreak
 from habitkit.quests.domain.windows import Span, span_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from uuid import UUID
-
     from habitkit.quests.domain.counted_events import CountedEvent
+    from habitkit.quests.domain.objectives import StreakReader
 
-    Streaks = Callable[[int, UUID | None, str | None], StreakReach]
-
-__all__ = ["Attempt", "after_evaluation", "totals_with"]
+__all__ = ["Attempt", "Change", "after_evaluation", "totals_with"]
 
 _EXACT = Context(prec=1000)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -121,11 +118,13 @@ class Attempt:
                 )
         return found
 
-    def evaluate(self, rows: Iterable[Contribution], streaks: Streaks, tier: int = 0) -> Reached:
+    def evaluate(
+        self, rows: Iterable[Contribution], streaks: StreakReader, tier: int = 0
+    ) -> Reached:
         """Return how far the objective is, or that of a tier, by what has contributed to it."""
         return evaluation.evaluate(self.quest.objective_of(tier), self.counted(rows, streaks))
 
-    def counted(self, rows: Iterable[Contribution], streaks: Streaks) -> list[Counted]:
+    def counted(self, rows: Iterable[Contribution], streaks: StreakReader) -> list[Counted]:
         """Return for each leaf what it is evaluated on."""
         by_leaf: dict[int, list[Contribution]] = {}
         for row in rows:
@@ -138,9 +137,30 @@ class Attempt:
         return len(evaluation.leaves(self.quest.objective))
 
     @property
+    def may_be_complete(self) -> bool:
+        """False if the totals show that neither the quest nor one of its tiers is complete."""
+        objectives = map(self.quest.objective_of, range(len(self.quest.tiers) + 1))
+        return any(evaluation.may_be_complete(it, self.run.totals) for it in objectives)
+
+    @property
     def reads_streaks(self) -> bool:
         """Whether a leaf of the objective reads streaks, which time alone may lengthen."""
-        return any(it.kind == "streak" for it in evaluation.leaves(self.quest.objective))
+        return any(isinstance(it, ReachStreak) for it in evaluation.leaves(self.quest.objective))
+
+
+@frozen
+class Change:
+    """A run that has changed.
+
+    Attributes:
+        before: The attempt before.
+        run: The run now.
+        tiers: When its tiers were completed, as far as they are.
+    """
+
+    before: Attempt
+    run: Run
+    tiers: tuple[datetime, ...] = ()
 
 
 def totals_with(

@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 from habitkit._text import storable
 from habitkit.errors import InvalidInput
 from habitkit.quests.domain import evaluation
-from habitkit.quests.domain.objectives import Objective
+from habitkit.quests.domain.composites import ObjectiveTree, expect_objective
 from habitkit.quests.domain.rewards import Reward
 from habitkit.quests.domain.windows import Window
 
@@ -30,7 +30,7 @@ _MOST = 50
 
 
 def _one_of(*values: object) -> Any:
-    def check(_: object, attribute: Any, value: object) -> None:
+    def check(_: object, attribute: Any, value: Any) -> None:
         if value not in values:
             expected = "one of " + ", ".join(repr(it) for it in values)
             raise InvalidInput(attribute.name, given=value, expected=expected)
@@ -38,7 +38,7 @@ def _one_of(*values: object) -> Any:
     return check
 
 
-def _expect_bool(_: object, attribute: Any, value: object) -> None:
+def _expect_bool(_: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, bool):
         raise InvalidInput(attribute.name, given=value, expected="True or False")
 
@@ -53,40 +53,40 @@ def is_quest_key(value: object) -> bool:
     )
 
 
-def _expect_key(_: object, attribute: Any, value: object) -> None:
+def _expect_key(_: object, attribute: Any, value: Any) -> None:
     if not is_quest_key(value):
         expected = f"1 to {_LONGEST_KEY} printable characters without a colon"
         raise InvalidInput(attribute.name, given=value, expected=expected)
 
 
-def _expect_title(_: object, attribute: Any, value: object) -> None:
+def _expect_title(_: object, attribute: Any, value: Any) -> None:
     if not (isinstance(value, str) and 0 < len(value) <= _LONGEST_TITLE and storable(value)):
         expected = f"a text of 1 to {_LONGEST_TITLE} characters"
         raise InvalidInput(attribute.name, given=value, expected=expected)
 
 
-def _expect_keys(_: object, attribute: Any, value: object) -> None:
+def _expect_keys(_: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, tuple) or len(value) > _MOST or not all(map(is_quest_key, value)):
         expected = f"a tuple of at most {_MOST} keys of quests, such as ('first-week',)"
         raise InvalidInput(attribute.name, given=value, expected=expected)
 
 
-def _expect_credits(_: object, attribute: Any, value: object) -> None:
+def _expect_credits(_: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, tuple) or not value or not set(value) <= _CREDITS:
         expected = "a tuple of 'full', 'history' and 'automatic'"
         raise InvalidInput(attribute.name, given=value, expected=expected)
 
 
 def _expect_kind(kind: type, example: str) -> Any:
-    def check(_: object, attribute: Any, value: object) -> None:
+    def check(_: object, attribute: Any, value: Any) -> None:
         if not isinstance(value, kind):
             raise InvalidInput(attribute.name, given=value, expected=example)
 
     return check
 
 
-def _is_objective(_: object, __: object, value: object) -> None:
-    evaluation.expect_objective(value)
+def _is_objective(_: object, __: object, value: Any) -> None:
+    expect_objective(value)
 
 
 def _as_tuple(value: object) -> object:
@@ -151,7 +151,7 @@ class Quest:
 
     key: str = field(validator=_expect_key)
     title: str = field(validator=_expect_title)
-    objective: Objective = field(validator=_is_objective)
+    objective: ObjectiveTree = field(validator=_is_objective)
     reward: Reward = field(
         factory=Reward,
         kw_only=True,
@@ -215,7 +215,7 @@ class Quest:
             raise InvalidInput("tiers", given=goals, expected=expected)
 
     @classmethod
-    def achievement(cls, key: str, title: str, objective: Objective, **options: Any) -> Self:
+    def achievement(cls, key: str, title: str, objective: ObjectiveTree, **options: Any) -> Self:
         """Make an achievement: a quest without a window that counts for everybody, for good.
 
         Args:
@@ -242,12 +242,13 @@ class Quest:
             return self.claim == "manual" and not claimed
         return self.revoke == "until_sealed"
 
-    def objective_of(self, tier: int) -> Objective:
+    def objective_of(self, tier: int) -> ObjectiveTree:
         """Return the objective of a tier, from 1, or the whole one for 0."""
         if not tier:
             return self.objective
-        goal: Any = self.tiers[tier - 1].goal
-        return evolve(self.objective, n=goal)  # type: ignore[type-var]
+        objective: Any = self.objective
+        smaller: ObjectiveTree = evolve(objective, n=self.tiers[tier - 1].goal)
+        return smaller
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as a JSON object."""

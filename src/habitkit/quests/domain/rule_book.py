@@ -147,7 +147,7 @@ class RuleBook:
         for each in nothing:  # a currency's key may be that of a badge, which is kept elsewhere
             due = Due(event.key + each.key, each.kind, each.name, 0)
             found[due.kind == "currency", due.key] = due
-        for rule in self._in_force(event):
+        for rule in self.in_force(event):
             if rule.limit is None:
                 for due in rule.give.dues(f"{event.key}:{rule.name}", event.fields):
                     found[due.kind == "currency", due.key] = due
@@ -168,9 +168,9 @@ class RuleBook:
         """
         if event.sealed or event.type not in self._limited:
             return ()
-        return tuple(rule for rule in self._in_force(event) if rule.limit is not None)
+        return tuple(rule for rule in self.in_force(event) if rule.limit is not None)
 
-    def _in_force(self, event: CountedEvent) -> Iterable[Rule]:
+    def in_force(self, event: CountedEvent) -> Iterable[Rule]:
         """Return the rules that hold for an event."""
         if event.retracted or event.credit != "full":
             return ()

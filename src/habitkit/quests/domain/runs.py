@@ -84,6 +84,11 @@ class Contribution:
     amount: Decimal = Decimal(1)
     value: str = ""
 
+    @property
+    def place(self) -> tuple[datetime, str]:
+        """Where it stands in time: ``done_at``, and the key among those of one instant."""
+        return (self.done_at, self.event_key)
+
 
 @frozen
 class Grant:

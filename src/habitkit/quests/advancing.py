@@ -20,8 +20,7 @@ from habitkit.events import Retracted
 from habitkit.quests.attempts import Attempts, recounted, streaks_of
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.checks import next_check
-from habitkit.quests.domain import evaluation
-from habitkit.quests.domain.attempts import Attempt, after_evaluation, totals_with
+from habitkit.quests.domain.attempts import Attempt, Change, after_evaluation, totals_with
 from habitkit.quests.domain.counted_events import is_final
 from habitkit.quests.events import QuestCompleted
 from habitkit.quests.journal_events import emitted
@@ -213,17 +212,15 @@ class Progress:
             self._port.remove(removed)
         if added:
             self._port.put(added)
-        pairs = [(it.attempt, self._evaluated(it)) for it in changes]
+        evaluated = [self._evaluated(it) for it in changes]
         changed = [
-            (before, run)
-            for before, run in pairs
-            if run != before.run or self.attempts.is_new(before)
+            it for it in evaluated if it.run != it.before.run or self.attempts.is_new(it.before)
         ]
-        self._port.put_runs([run for _, run in changed])
-        for _, run in changed:
-            self.attempts.put(run)
+        self._port.put_runs([it.run for it in changed])
+        for it in changed:
+            self.attempts.put(it.run)
         emit_outcomes(self._tx, self._owner, changed)
-        return [run for _, run in changed]
+        return [it.run for it in changed]
 
     def _recount(self) -> None:
         """Take what the journal contributes for the runs that have to be counted anew."""
@@ -243,37 +240,29 @@ class Progress:
             run = evolve(attempt.run, skipped=False)
             self._changes[subject] = _Changes(evolve(attempt, run=run), added, removed, [])
 
-    def _evaluated(self, changes: _Changes) -> Run:
-        """Return a run by the contributions that are stored now."""
-        attempt = changes.attempt
-        run, quest = attempt.run, attempt.quest
-        totals = totals_with(run.totals, attempt.leaf_count, changes.added, changes.removed)
-        attempt = evolve(attempt, run=evolve(run, totals=totals))
-        reachable = [
-            tier
-            for tier in range(len(quest.tiers) + 1)
-            if evaluation.may_be_complete(quest.objective_of(tier), totals)
-        ]
-        if not reachable and run.complete_at is None and not run.tier:
-            return self._with_check(attempt, attempt.run)
+    def _evaluated(self, changes: _Changes) -> Change:
+        """Return what has become of a run by the contributions that are stored now."""
+        before = changes.attempt
+        run, quest = before.run, before.quest
+        totals = totals_with(run.totals, before.leaf_count, changes.added, changes.removed)
+        attempt = evolve(before, run=evolve(run, totals=totals))
+        can_change = run.complete_at is not None or run.tier
+        if not can_change and not attempt.may_be_complete:
+            return Change(before, self._checked(attempt, attempt.run))
         rows = self._port.of_subject(self._owner, run.subject)
         streaks = streaks_of(self._tx, attempt)
-        reached = attempt.evaluate(rows, streaks)
-        tiers = sum(
-            attempt.evaluate(rows, streaks, tier).complete is not None
-            for tier in range(1, len(quest.tiers) + 1)
-        )
-        after = after_evaluation(attempt, reached.complete, tiers)
-        if reached.complete is not None:
-            later = [row for row in rows if (row.done_at, row.event_key) > reached.complete]
-            if later:
-                self._port.remove(later)
-                totals = totals_with(totals, attempt.leaf_count, (), later)
-                after = evolve(after, totals=totals, skipped=True)
-        return self._with_check(attempt, after)
+        reached = attempt.evaluate(rows, streaks).complete
+        tiers = [attempt.evaluate(rows, streaks, 1 + n).complete for n in range(len(quest.tiers))]
+        done = tuple(place[0] for place in tiers if place is not None)
+        after = after_evaluation(attempt, reached, len(done))
+        later = [] if reached is None else [row for row in rows if row.place > reached]
+        if later:
+            self._port.remove(later)
+            totals = totals_with(totals, attempt.leaf_count, (), later)
+            after = evolve(after, totals=totals, skipped=True)
+        return Change(before, self._checked(attempt, after), done)
 
-    def _with_check(self, attempt: Attempt, run: Run) -> Run:
+    def _checked(self, attempt: Attempt, run: Run) -> Run:
         """Return a run with the instant at which time alone may change it."""
-        return evolve(
-            run, check_at=next_check(self._tx, evolve(attempt, run=run), self.attempts.days)
-        )
+        attempt = evolve(attempt, run=run)
+        return evolve(run, check_at=next_check(self._tx, attempt, self.attempts.days))
