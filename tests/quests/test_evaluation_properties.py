@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -102,9 +102,8 @@ LEAVES: st.SearchStrategy[ObjectiveTree] = st.one_of(
 
 def nested(parts: st.SearchStrategy[ObjectiveTree]) -> st.SearchStrategy[ObjectiveTree]:
     some = st.lists(parts, min_size=1, max_size=3)
-    return st.sampled_from([All, Any, Sequence]).flatmap(
-        lambda kind: some.map(lambda it: kind(*it))
-    )
+    kinds: list[Callable[..., ObjectiveTree]] = [All, Any, Sequence]
+    return st.builds(lambda kind, it: kind(*it), st.sampled_from(kinds), some)
 
 
 SHALLOW = LEAVES | nested(LEAVES)
