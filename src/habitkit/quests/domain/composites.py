@@ -69,6 +69,7 @@ class All:
     parts: tuple[ObjectiveTree, ...]
 
     def __init__(self, *parts: ObjectiveTree) -> None:
+        """Check the parts, and keep them."""
         _expect_parts(self.kind, parts)
         self.__attrs_init__(parts)
 
@@ -94,6 +95,7 @@ class Any:
     parts: tuple[ObjectiveTree, ...]
 
     def __init__(self, *parts: ObjectiveTree) -> None:
+        """Check the parts, and keep them."""
         _expect_parts(self.kind, parts)
         self.__attrs_init__(parts)
 
@@ -121,6 +123,7 @@ class Sequence:
     parts: tuple[ObjectiveTree, ...]
 
     def __init__(self, *parts: ObjectiveTree) -> None:
+        """Check the parts, and keep them."""
         _expect_parts(self.kind, parts)
         self.__attrs_init__(parts)
 

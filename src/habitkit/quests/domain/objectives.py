@@ -79,7 +79,7 @@ class StreakReader(Protocol):
     """Reads the visible streaks of the owner in the time of the quest."""
 
     def __call__(
-        self, slots: int, habit: UUID | None, tag: str | None, since: Place | None = None
+        self, slots: int, habit: UUID | None, tag: str | None, /, since: Place | None = None
     ) -> StreakReach:
         """Return how far the longest of some streaks got.
 
