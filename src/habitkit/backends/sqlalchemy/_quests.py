@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, select, tuple_, union
 
-from habitkit._codec import to_json
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._quest_tables import (
     quest_contributions,
-    quest_definitions,
     quest_grants,
     quest_runs,
 )
@@ -26,13 +24,12 @@ from habitkit.backends.sqlalchemy._rowsets import (
     text_array,
     texts_parameter,
 )
-from habitkit.quests.domain.runs import Contribution, Definition, Grant, Run
+from habitkit.quests.domain.runs import Contribution, Grant, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
-    from uuid import UUID
 
     from sqlalchemy import Select, Table
 
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, Callable[[Any], str]]
 
-__all__ = ["Definitions", "Quests"]
+__all__ = ["Quests"]
 
 _FEW = 2
 _by_quest_and_period = attrgetter("quest", "period")
@@ -310,48 +307,3 @@ class Quests:
         elif values:
             rows = [{name: getattr(value, name) for name in arrays} for value in values]
             self._link.run_many(one, rows)
-
-
-class Definitions:
-    """The log of definitions."""
-
-    _NEWEST = Prepared(
-        lambda _: (
-            select(quest_definitions.c.id)
-            .where(quest_definitions.c.revision > 0)  # or SQLite calls it a scan of the index
-            .order_by(quest_definitions.c.revision.desc())
-            .limit(1)
-        )
-    )
-    _AFTER = Prepared(
-        lambda _: (
-            select(quest_definitions)
-            .where(quest_definitions.c.revision > bindparam("seen"))
-            .order_by(quest_definitions.c.revision)
-        )
-    )
-    _ADD = Prepared(
-        lambda insert: insert(quest_definitions).values(
-            {c.name: bindparam(c.name) for c in quest_definitions.c}
-        ),
-        kind="definition",
-    )
-
-    def __init__(self, link: Link) -> None:
-        """Work on one transaction."""
-        self._link = link
-
-    def newest(self) -> UUID | None:
-        """Return the id of the last definition."""
-        row = self._link.row(self._NEWEST, {})
-        return None if row is None else row[0]
-
-    def after(self, revision: int) -> list[Definition]:
-        """Return all definitions with a larger number."""
-        return [Definition(*row) for row in self._link.rows(self._AFTER, {"seen": revision})]
-
-    def add(self, definition: Definition) -> None:
-        """Add a definition."""
-        fields = {c.name: getattr(definition, c.name) for c in quest_definitions.c}
-        content = None if definition.content is None else to_json(definition.content)
-        self._link.run(self._ADD, {**fields, "content": content})

@@ -20,7 +20,8 @@ from habitkit.backends.sqlalchemy._outbox import Outbox
 from habitkit.backends.sqlalchemy._owners import Owners
 from habitkit.backends.sqlalchemy._postgres_coins import coins_of
 from habitkit.backends.sqlalchemy._prepared import Link
-from habitkit.backends.sqlalchemy._quests import Definitions, Quests
+from habitkit.backends.sqlalchemy._quest_definitions import Definitions
+from habitkit.backends.sqlalchemy._quests import Quests
 from habitkit.backends.sqlalchemy._streaks import Streaks
 from habitkit.backends.sqlalchemy.tables import owners
 from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER

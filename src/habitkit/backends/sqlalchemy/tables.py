@@ -36,12 +36,7 @@ from habitkit.backends.sqlalchemy._quest_tables import (
     quest_runs,
 )
 from habitkit.backends.sqlalchemy._resident_tables import cache, limits
-from habitkit.backends.sqlalchemy._table import (
-    index_where,
-    integer_on_sqlite,
-    metadata,
-    table,
-)
+from habitkit.backends.sqlalchemy._table import index_where, integer_on_sqlite, metadata, table
 from habitkit.backends.sqlalchemy._types import Amount, Day, Id, Instant, Json, TimeOfDay
 
 __all__ = [
