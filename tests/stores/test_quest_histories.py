@@ -46,7 +46,15 @@ runs = st.builds(
     *(st.none() | instants, st.none() | instants, st.booleans()),
 )
 contributions = st.builds(
-    Contribution, owners, names, st.sampled_from([0, 2, 10]), names, instants, days, decimals, texts
+    Contribution,
+    owners,
+    st.sampled_from(NAMES[:2]),
+    st.sampled_from([0, 2, 10]),
+    names,
+    st.sampled_from([START, START + timedelta(microseconds=1)]),
+    days,
+    decimals,
+    texts,
 )
 grants = st.builds(
     Grant,
@@ -58,7 +66,7 @@ grants = st.builds(
 lists = st.lists(names, max_size=3)
 writes = st.one_of(
     st.tuples(st.just("put_runs"), st.lists(runs, max_size=5)),
-    st.tuples(st.just("put"), st.lists(contributions, min_size=1, max_size=9)),
+    st.tuples(st.just("put"), st.lists(contributions, min_size=3, max_size=12)),
     st.tuples(st.just("remove"), st.lists(contributions, max_size=9)),
     st.tuples(st.just("put_grants"), st.lists(grants, max_size=5)),
     st.tuples(st.just("remove_grants"), owners, lists),
