@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from habitkit.coins.events import CoinsPosted
     from habitkit.transaction import Transaction
 
-__all__ = ["reach_levels", "correct_levels"]
+__all__ = ["correct_levels", "reach_levels"]
 
 _LEVEL = LevelReached.__name__
 

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query, workflow
-from habitkit.quests.definitions import (
-    define,
-    get,
-    levels,
-    list_quests,
-    retire,
-    rule_versions,
-    rules,
-    set_levels,
-    set_rules,
-)
+from habitkit.quests.definitions import define, get, levels, list_quests, retire, set_levels
 from habitkit.quests.previews import preview
 from habitkit.quests.queries import achievements, available, badges, items, level, progress
 from habitkit.quests.rebuilding import rebuild, rebuild_owners
+from habitkit.quests.rule_definitions import rule_versions, rules, set_rules
 from habitkit.quests.runs import abandon, claim, start
 
 __all__ = [
