@@ -235,10 +235,10 @@ def _expect_habit(give: Reward, kind: type[Event]) -> None:
 def _type_name(given: type[Event] | str) -> str:
     """Return the type of events of a class or a name."""
     untyped: Any = given
-    if isinstance(untyped, type) and issubclass(untyped, Event):
-        untyped = untyped.__name__
-    if is_name(untyped) and untyped not in _OF_NO_RULE:
-        return str.__str__(untyped)
+    is_class = isinstance(untyped, type) and issubclass(untyped, Event)
+    name: Any = untyped.__name__ if is_class else untyped
+    if is_name(name) and name not in _OF_NO_RULE:
+        return str.__str__(name)
     expected = f"a class of events or its name, and none of {', '.join(sorted(_OF_NO_RULE))}"
     raise InvalidInput("on", given=given, expected=expected)
 
