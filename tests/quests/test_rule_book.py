@@ -88,6 +88,8 @@ def test_the_rules_of_an_economy_are_due_what_the_coins_module_pays(economy, hap
     }
     assert all(due.kind == "currency" for due in found.values())
     assert book.types == {kind.__name__ for kind in economy.rewarded - {Retracted}}
+    for rule in (rule for version in book.versions for rule in version.rules):
+        assert Rule.from_dict(json.loads(json.dumps(rule.to_dict()))) == rule
 
 
 # -- any rules ------------------------------------------------------------------------------------
