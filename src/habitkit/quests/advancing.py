@@ -242,27 +242,27 @@ class Progress:
 
     def _evaluated(self, changes: _Changes) -> Change:
         """Return what has become of a run by the contributions that are stored now."""
-        before = changes.attempt
-        run, quest = before.run, before.quest
-        totals = totals_with(run.totals, before.leaf_count, changes.added, changes.removed)
-        attempt = evolve(before, run=evolve(run, totals=totals))
+        attempt = changes.attempt
+        run, quest = attempt.run, attempt.quest
+        totals = totals_with(run.totals, attempt.leaf_count, changes.added, changes.removed)
+        run = evolve(run, totals=totals)
         can_change = run.complete_at is not None or run.tier
-        if not can_change and not attempt.may_be_complete:
-            return Change(before, self._checked(attempt, attempt.run))
+        if not can_change and not attempt.may_be_complete(totals):
+            return Change(attempt, self._checked(attempt, run))
         rows = self._port.of_subject(self._owner, run.subject)
         streaks = streaks_of(self._tx, attempt)
         reached = attempt.evaluate(rows, streaks).complete
         tiers = [attempt.evaluate(rows, streaks, 1 + n).complete for n in range(len(quest.tiers))]
         done = tuple(place[0] for place in tiers if place is not None)
-        after = after_evaluation(attempt, reached, len(done))
+        run = after_evaluation(run, reached, len(done))
         later = [] if reached is None else [row for row in rows if row.place > reached]
         if later:
             self._port.remove(later)
             totals = totals_with(totals, attempt.leaf_count, (), later)
-            after = evolve(after, totals=totals, skipped=True)
-        return Change(before, self._checked(attempt, after), done)
+            run = evolve(run, totals=totals, skipped=True)
+        return Change(attempt, self._checked(attempt, run), done)
 
     def _checked(self, attempt: Attempt, run: Run) -> Run:
         """Return a run with the instant at which time alone may change it."""
-        attempt = evolve(attempt, run=run)
-        return evolve(run, check_at=next_check(self._tx, attempt, self.attempts.days))
+        at = next_check(self._tx, attempt, run.state, self.attempts.days)
+        return run if at == run.check_at else evolve(run, check_at=at)

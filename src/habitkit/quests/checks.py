@@ -24,12 +24,20 @@ def ends_at(attempt: Attempt, days: OwnerDays) -> datetime | None:
     return attempt.span.ends_at(days.ends)
 
 
-def next_check(tx: Transaction, attempt: Attempt, days: OwnerDays) -> datetime | None:
+def next_check(
+    tx: Transaction, attempt: Attempt, state: QuestState, days: OwnerDays
+) -> datetime | None:
     """Return the next instant at which time alone may change a run, or None.
 
     A quest that starts by itself expires without a word, so that it need not be checked for that.
+
+    Args:
+        tx: The transaction.
+        attempt: The run before.
+        state: Its state now.
+        days: The owner's days.
     """
-    if attempt.run.state != "ACTIVE":
+    if state != "ACTIVE":
         return None
     instants = []
     end = ends_at(attempt, days)
