@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
+from habitkit.errors import ReactionLoop
 from habitkit.events import Retracted
 from habitkit.quests.attempts import Attempts, recounted, streaks_of
 from habitkit.quests.catalogs import catalog_of
@@ -39,13 +40,37 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "advance"]
 
 _QUEST = "quest:"
+_WAITING = "quests.waiting"
+_MOST_ROUNDS = 1000
 
 
 def advance(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
-    """Move the quests of an owner on by what has happened: a reaction."""
-    catalog = catalog_of(tx)
-    if not catalog.quests:
+    """Move the quests of an owner on by what has happened: a reaction.
+
+    Quests that complete each other, as the steps of a ladder do, are completed one after the other
+    and not inside of each other, so that a long ladder is no loop of reactions.
+
+    Raises:
+        ReactionLoop: If they cause each other without end.
+    """
+    if not catalog_of(tx).quests:
         return
+    waiting: list[tuple[str, Sequence[Event]]] | None = tx.cache.get(_WAITING)
+    if waiting is not None:
+        waiting.append((owner, events))
+        return
+    waiting = tx.cache[_WAITING] = [(owner, events)]
+    try:
+        for round_, batch in enumerate(waiting):  # it grows meanwhile
+            if round_ >= _MOST_ROUNDS:
+                raise ReactionLoop([event.type for event in batch[1]])
+            _advance(tx, *batch)
+    finally:
+        tx.cache.pop(_WAITING, None)
+
+
+def _advance(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
+    catalog = catalog_of(tx)
     progress = Progress(tx, owner, catalog)
     counted = emitted(tx, events, catalog.quests_on)
     if counted:

@@ -60,9 +60,16 @@ def _lengthenings(tx: Transaction, attempt: Attempt) -> list[datetime]:
 
 
 def state_now(tx: Transaction, attempt: Attempt, days: OwnerDays) -> QuestState:
-    """Return the state of a run as of now, whether or not anybody looked in between."""
-    run = attempt.run
-    if run.state != "ACTIVE":
-        return run.state
+    """Return the state of a run as of now, whether or not anybody looked in between.
+
+    A quest that starts by itself is only available before its window begins, and until those that
+    it requires are complete.
+    """
+    state = attempt.run.state
+    if state != "ACTIVE":
+        return state
     end = ends_at(attempt, days)
-    return "EXPIRED" if end is not None and end <= tx.now else "ACTIVE"
+    if end is not None and end <= tx.now:
+        return "EXPIRED"
+    begun = attempt.open and attempt.span.has_begun(tx.now, days.today())
+    return "ACTIVE" if begun else "AVAILABLE"
