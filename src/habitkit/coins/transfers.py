@@ -21,9 +21,9 @@ from habitkit.coins.idempotent import (
     refuse_again,
     transfer_once,
 )
-from habitkit.coins.posting import Order, nth, post, post_all
+from habitkit.coins.posting import Order, Return, nth, post, post_all
 from habitkit.coins.settings import CoinSettings
-from habitkit.coins.store import COINS
+from habitkit.coins.store import COINS, EXPIRING
 from habitkit.errors import (
     HabitKitError,
     IdempotencyConflict,
@@ -56,6 +56,7 @@ def award(
     metadata: Mapping[str, Any] | None = None,
     currency: str = "coin",
     at: datetime | None = None,
+    expires_at: datetime | None = None,
 ) -> Transfer:
     """Give coins to an owner, out of the owner's mint.
 
@@ -68,13 +69,19 @@ def award(
         metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
         currency: In which currency.
         at: When it happened, if that was earlier; see ``transfer``.
+        expires_at: When what is left of it expires, an aware datetime after now; never by default.
+            Coins that expire are spent before those that do not, and those that end first before
+            others; what expires is taken away.
 
     Raises:
         InvalidInput: If an argument is not acceptable; the message names it.
         BalanceOverflow: If the wallet, or the owner's mint, would leave 64 bits.
         IdempotencyConflict: If the key was used with other arguments.
+        NotSupportedByStore: If it has an ``expires_at``, and the store does not keep that.
     """
-    order = Order("award", owner, owner, currency, amount, memo, metadata, at=at)
+    order = Order(
+        "award", owner, owner, currency, amount, memo, metadata, at=at, expires_at=expires_at
+    )
     return _post_once(tx, order, idempotency_key)
 
 
@@ -248,10 +255,12 @@ def reverse(
     tx.lock(original.source, original.target)
 
     def work(new_id: UUID) -> Transfer:
-        part = rules.to_reverse(original, tx.port(COINS).reversed(subject), amount)
+        before = tx.port(COINS).reversed(subject)
+        part = rules.to_reverse(original, before, amount)
+        kept = original.amount - before.amount - part
         order = Order(
             "reversal", original.target, original.source, original.currency, part,
-            reverses=subject, between=between, may_owe=True,
+            reverses=subject, between=between, may_owe=True, returns=_return(original, kept),
         )  # fmt: skip
         return post(tx, new_id, order)
 
@@ -264,6 +273,14 @@ def reverse(
 def _keeper(key: str) -> str:
     """Return the system owner that keeps the idempotency records of batches."""
     return ids.system_owner(f"batch/{zlib.crc32(key.encode()) % _BATCH_SHARDS:02}")
+
+
+def _return(original: Transfer, kept: int) -> Return | None:
+    """Return what the reversal of a transfer gives back to a wallet, if it does."""
+    if original.kind == "award":
+        return None
+    settled = original.kind == "settle"  # out of what its hold has set aside
+    return Return(UUID(int=original.id.int ^ 1) if settled else original.id, kept)
 
 
 def _checked(tx: Transaction, order: Order) -> Order:
@@ -282,9 +299,31 @@ def _checked(tx: Transaction, order: Order) -> Order:
     rules.amount(order.amount)
     rules.currency(order.currency, tx.settings(CoinSettings).economy)
     rules.memo(order.memo)
-    if order.metadata is None and order.at is None:
+    if order.metadata is None and order.at is None and order.expires_at is None:
         return order
-    return order._replace(metadata=json_metadata(order.metadata), at=_happened(order.at, tx.now))
+    return order._replace(
+        metadata=json_metadata(order.metadata),
+        at=_happened(order.at, tx.now),
+        expires_at=_expiry(tx, order),
+    )
+
+
+def _expiry(tx: Transaction, order: Order) -> datetime | None:
+    """Return when an award expires, in UTC; that this comes after now is checked as it is posted.
+
+    Raises:
+        InvalidInstant: If it is not an aware datetime.
+        InvalidInput: If the order is no award.
+        NotSupportedByStore: If the store does not keep it.
+    """
+    if order.expires_at is None:
+        return None
+    if order.kind != "award":
+        expected = f"None for kind {order.kind!r}: only awards expire"
+        raise InvalidInput("expires_at", given=order.expires_at, expected=expected)
+    at = storable_instant(order.expires_at, "expires_at")
+    tx.port(EXPIRING)
+    return at
 
 
 def _happened(at: object, now: datetime) -> datetime | None:

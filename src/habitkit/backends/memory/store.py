@@ -14,7 +14,7 @@ from habitkit.backends.memory._inbox import Inbox
 from habitkit.backends.memory._journal import Events, IdempotencyKeys, Owners
 from habitkit.backends.memory._outbox import Outbox
 from habitkit.backends.memory._tables import UndoLog
-from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
+from habitkit.coins.store import AUDIT, COINS, EXPIRING, HOLDS, LEDGER
 from habitkit.errors import NotSupportedByStore, UnknownScheme
 from habitkit.experiments.store import EXPERIMENTS
 from habitkit.flags.store import FLAGS
@@ -38,7 +38,7 @@ class MemoryStore:
     """
 
     name = "memory"
-    modules = frozenset({"habits", "coins", "coins.audit", "flags", "experiments"})
+    modules = frozenset({"habits", "coins", "coins.audit", "coins.expiring", "flags", "experiments"})
     capabilities: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
@@ -83,6 +83,7 @@ class _MemoryStores:
             STREAKS: Streaks(self.log),
             COINS: coins,
             HOLDS: coins.holds,
+            EXPIRING: coins.expiring,
             LEDGER: coins.audit,
             AUDIT: coins.audit,
             FLAGS: Flags(self.log),

@@ -10,6 +10,7 @@ from sqlalchemy import delete, false
 from habitkit.backends.sqlalchemy import _error_mapping
 from habitkit.backends.sqlalchemy._audit import Audit
 from habitkit.backends.sqlalchemy._experiments import Experiments
+from habitkit.backends.sqlalchemy._expiring import ExpiringAwards
 from habitkit.backends.sqlalchemy._flags import Flags
 from habitkit.backends.sqlalchemy._habits import Habits
 from habitkit.backends.sqlalchemy._holds import Holds
@@ -22,7 +23,7 @@ from habitkit.backends.sqlalchemy._postgres_coins import coins_of
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy._streaks import Streaks
 from habitkit.backends.sqlalchemy.tables import owners
-from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
+from habitkit.coins.store import AUDIT, COINS, EXPIRING, HOLDS, LEDGER
 from habitkit.errors import (
     ConfigurationError,
     NotSupportedByStore,
@@ -77,12 +78,13 @@ _PORTS: dict[Port[Any], Callable[[Link], object]] = {
     STREAKS: Streaks,
     COINS: coins_of,
     HOLDS: Holds,
+    EXPIRING: ExpiringAwards,
     LEDGER: Audit,
     AUDIT: Audit,
     FLAGS: Flags,
     EXPERIMENTS: Experiments,
 }
-MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name})
+MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name, EXPIRING.name})
 
 
 class SqlStores:

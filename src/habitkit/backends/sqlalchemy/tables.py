@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from habitkit.backends.sqlalchemy._experiment_tables import exposures
+from habitkit.backends.sqlalchemy._expiring_tables import award_uses, expiring_awards
 from habitkit.backends.sqlalchemy._flag_tables import (
     flag_assignments,
     flag_changes,
@@ -40,12 +41,14 @@ from habitkit.backends.sqlalchemy._types import Amount, Day, Id, Instant, Json, 
 
 __all__ = [
     "accounts",
+    "award_uses",
     "blocks",
     "cache",
     "check_ins",
     "entitlements",
     "entries",
     "events",
+    "expiring_awards",
     "exposures",
     "facts",
     "flag_assignments",
@@ -234,6 +237,7 @@ accounts = table(
     Column("floor", BigInteger),
     Column("debt", BigInteger, nullable=False),
     Column("sealed", BigInteger, nullable=False, server_default=text("0")),
+    Column("next_expiry", Instant),
     UniqueConstraint("owner", "currency", "role"),
     CheckConstraint("debt >= 0"),
     CheckConstraint("floor IS NULL OR balance + debt >= floor"),
