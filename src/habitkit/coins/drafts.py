@@ -187,9 +187,7 @@ class Draft:
         for owner, events in of_owners.items():
             tx.emit(owner, events)
 
-    def _note_change(
-        self, transfer_id: UUID, order: Order, giver: Account, taker: Account
-    ) -> None:
+    def _note_change(self, transfer_id: UUID, order: Order, giver: Account, taker: Account) -> None:
         """Keep what a transfer changes of the expiring awards of a wallet on either side."""
         note = self._changes.append
         if giver.role == "wallet" and giver.next_expiry is not None:

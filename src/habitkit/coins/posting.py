@@ -15,7 +15,7 @@ from habitkit.coins.store import COINS, EXPIRING, HOLDS
 from habitkit.errors import InvalidInstant, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from habitkit.coins.domain.expiring import ExpiringAward
     from habitkit.coins.domain.model import Account, Hold, HoldState, Kind, Transfer
@@ -38,8 +38,17 @@ _ENDING_HOLDS = ("settle", "release", "expire")
 _ALL_IDS = 2**128  # beyond what Python folds into a constant where it is written
 
 
-def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:
+def post(
+    tx: Transaction, transfer_id: UUID, order: Order, again: Callable[[], Order] | None = None
+) -> Transfer:
     """Move coins between two accounts whose owners are locked, and emit to both wallets' owners.
+
+    Args:
+        tx: The transaction.
+        transfer_id: The id of the transfer.
+        order: What to post.
+        again: Makes the order anew, if that depends on what has expired: it is called after that
+            was taken away, if anything was.
 
     Raises:
         InsufficientFunds: If a wallet would fall below its floor and may not.
@@ -51,13 +60,14 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:
     accounts = tx.port(COINS).accounts(owners, currency)
     if order.kind != "expire_award" and _record_due(tx, accounts, (order,)):
         accounts = tx.port(COINS).accounts(owners, currency)
+        order = order if again is None else again()
     draft = Draft(tx, accounts, many=False)
     try:
         draft.add(transfer_id, order)
     except InsufficientFunds:
         if not free_lapsed(tx, source, currency):
             raise
-        return post(tx, transfer_id, order)
+        return post(tx, transfer_id, order, again)
     draft.write()
     if draft.gave_back_expired:
         expire_due(tx, tx.port(COINS).accounts((target,), currency), in_time=False)
@@ -156,37 +166,34 @@ def _record_due(tx: Transaction, accounts: Sequence[Account], orders: Sequence[O
     if freed:
         owners = sorted({(it.currency, it.owner) for it in accounts})
         accounts = [a for cur, owner in owners for a in tx.port(COINS).accounts((owner,), cur)]
-    return expire_due(tx, accounts, but=orders[0].reverses) or freed
+    return expire_due(tx, accounts) or freed
 
 
-def expire_due(
-    tx: Transaction, accounts: Iterable[Account], *, but: UUID | None = None, in_time: bool = True
-) -> bool:
+def expire_due(tx: Transaction, accounts: Iterable[Account], *, in_time: bool = True) -> bool:
     """Take away what has expired of locked owners' awards, so that nobody spends it.
 
     Args:
         tx: The transaction.
         accounts: The owners' accounts as they are; wallets without expiring awards cost nothing.
-        but: An award that is about to be reversed, which takes what is left of it.
         in_time: False for coins that came back just now, and so were not there when they expired.
 
     Returns:
         Whether an account has changed.
     """
-    expired = False
+    changed = False
     for account in accounts:
         if account.next_expiry is None or account.next_expiry > tx.now:
             continue
-        unused = partial(tx.port(EXPIRING).unused, account.owner, account.currency, None, 2)
-        found = unused()
-        while due := [award for award in found if award.id != but and award.due(tx.now)]:
-            expire_award(tx, due[0], in_time=in_time)
-            expired = True
-            found = unused()
+        first_unused = partial(tx.port(EXPIRING).unused, account.owner, account.currency, None, 1)
+        found = first_unused()
+        while found and found[0].due(tx.now):
+            expire_award(tx, found[0], in_time=in_time)
+            changed = True
+            found = first_unused()
         if found and found[0].expires_at != account.next_expiry:
             tx.port(EXPIRING).set_next_expiry(account.id, found[0].expires_at)
-            expired = True  # the account has changed
-    return expired
+            changed = True
+    return changed
 
 
 def expire_award(tx: Transaction, award: ExpiringAward, *, in_time: bool = True) -> None:

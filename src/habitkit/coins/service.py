@@ -7,8 +7,9 @@ from habitkit.coins.auditing.audits import audit, head
 from habitkit.coins.erasure import export, forget
 from habitkit.coins.expiring_awards import expiring
 from habitkit.coins.reservations import hold, holds, release, reserve, settle
+from habitkit.coins.reversals import reverse
 from habitkit.coins.statements import balance, owners, set_floor, statement
-from habitkit.coins.transfers import award, post_many, reverse, spend, transfer
+from habitkit.coins.transfers import award, post_many, spend, transfer
 
 __all__ = [
     "CoinService",

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
+from uuid import UUID
 
 import hypothesis
 from hypothesis import strategies as st
 
 import habitkit.testing
 from habitkit.backends.memory import MemoryStore
-from habitkit.coins import AlreadyReversed, ExpiringCoins, InsufficientFunds, Posting
+from habitkit.coins import (
+    AlreadyReversed,
+    BatchRefused,
+    ExpiringCoins,
+    InsufficientFunds,
+    InvalidAmount,
+    Posting,
+)
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._sample_ledger import sum_of_all
 from tests.kit.coins.tokens import Coin, Tokens
@@ -38,9 +48,9 @@ class Play:
     def __init__(self, kit: TestKit) -> None:
         self.kit = kit
         self.tokens = Tokens()
-        self.made: list[tuple[object, str, Coin]] = []
-        self.holds: list[object] = []
-        self.lapse_at: dict[object, object] = {}
+        self.made: list[tuple[UUID, str, Coin]] = []
+        self.holds: list[UUID] = []
+        self.lapse_at: dict[UUID, datetime] = {}
         self.n = 0
         self.seen: dict[datetime, int] = {}
         kit.coins.set_floor("ada", floor=-5)
@@ -53,7 +63,7 @@ class Play:
                 self.release(hold, 0)
         self.tokens.expire(now)
 
-    def release(self, hold: object, settled: int) -> None:
+    def release(self, hold: UUID, settled: int) -> None:
         name = str(hold)
         self.tokens.give_back(name, len(self.tokens.taken[name]) - settled)
         del self.lapse_at[hold]
@@ -78,27 +88,27 @@ class Play:
     def do_batch(self, key: str, amount: int, hours: int) -> None:
         until = self.kit.clock.now() + hours * HOUR
         batch = [Posting.award("ada", amount, expires_at=until), Posting.spend("ada", amount)]
-        refused = self.tokens.balance < -5
         try:
             made = self.kit.coins.post_many(batch, idempotency_key=key)
-        except Exception:
-            if not refused:
-                raise
+        except BatchRefused:
+            assert self.tokens.balance < -5
             return
+        assert self.tokens.balance >= -5
         coin = (until, self.n)
         self.tokens.gain([coin] * amount)
         self.tokens.spend(str(made[1].id), amount)
         self.made += [(made[0].id, "", coin), (made[1].id, str(made[1].id), None)]
 
-    def _take(self, amount: int, act) -> object:
+    def _take(self, amount: int, act: Callable[[], Any]) -> UUID | None:
         try:
             done = act()
         except InsufficientFunds:
             assert self.tokens.balance - amount < -5
             return None
         assert self.tokens.balance - amount >= -5
-        self.tokens.spend(str(done.id), amount)
-        return done.id
+        taken: UUID = done.id
+        self.tokens.spend(str(taken), amount)
+        return taken
 
     def do_spend(self, key: str, amount: int, _: int) -> None:
         act = partial(self.kit.coins.spend, "ada", amount, idempotency_key=key)
@@ -112,7 +122,11 @@ class Play:
 
     def do_reserve(self, key: str, amount: int, hours: int) -> None:
         act = partial(
-            self.kit.coins.reserve, "ada", amount, idempotency_key=key, expires_in_seconds=3600 * hours
+            self.kit.coins.reserve,
+            "ada",
+            amount,
+            idempotency_key=key,
+            expires_in_seconds=3600 * hours,
         )
         if done := self._take(amount, act):
             self.holds.append(done)
@@ -136,8 +150,7 @@ class Play:
         transfer_id, name, coin = self.made[which]
         try:
             done = self.kit.coins.reverse(transfer_id, amount, idempotency_key=key)
-        except Exception as error:
-            assert isinstance(error, AlreadyReversed) or "at most the amount" in str(error)
+        except (AlreadyReversed, InvalidAmount):
             return
         if name:
             self.tokens.give_back(name, done.amount)

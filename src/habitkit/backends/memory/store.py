@@ -38,7 +38,9 @@ class MemoryStore:
     """
 
     name = "memory"
-    modules = frozenset({"habits", "coins", "coins.audit", "coins.expiring", "flags", "experiments"})
+    modules = frozenset(
+        {"habits", "coins", "coins.audit", "coins.expiring", "flags", "experiments"}
+    )
     capabilities: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
