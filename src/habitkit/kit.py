@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from habitkit.journal.service import RelayService
     from habitkit.limits import AsyncLimiter, Limiter
     from habitkit.modules import KitOptions
+    from habitkit.quests.service import KitQuestService
     from habitkit.store import AsyncStore, Store
 
 __all__ = ["AsyncHabitKit", "HabitKit"]
@@ -48,6 +49,13 @@ class _Kit(EveryOwner[M]):
         from habitkit.flags.kit_service import KitFlagService  # noqa: PLC0415 - only where it is used
 
         return KitFlagService(self._runner)
+
+    @cached_property
+    def quests(self) -> KitQuestService[M]:
+        """Quests, achievements, levels and reward rules: ``kit.quests.start("ada", "week")``."""
+        from habitkit.quests.service import KitQuestService  # noqa: PLC0415 - only where it is used
+
+        return KitQuestService(self._supporting("quests"))
 
     @cached_property
     def experiments(self) -> KitExperimentService[M]:

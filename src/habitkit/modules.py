@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from habitkit.flags.settings import FlagSettings
     from habitkit.habits.settings import HabitSettings
     from habitkit.module import Module
+    from habitkit.quests.settings import QuestSettings
     from habitkit.reactions import Reaction, Subscriber
 
 __all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
 
-NAMES = ("journal", "habits", "coins", "flags", "experiments")
+NAMES = ("journal", "habits", "coins", "quests", "flags", "experiments")
 """The modules, in the order in which a sweep visits them."""
 
 
@@ -34,6 +35,7 @@ class KitOptions(TypedDict, total=False):
         subscribers: Who gets which events after the commit, by ``kit.relay``.
         habits: How habits are computed.
         coins: What facts entitle to, and the key of the audit.
+        quests: The host's own kinds of objectives.
         flags: Where flags come from, and how often they are refreshed.
         experiments: How exposures are stored.
     """
@@ -43,6 +45,7 @@ class KitOptions(TypedDict, total=False):
     subscribers: Iterable[Subscriber]
     habits: HabitSettings | None
     coins: CoinSettings | None
+    quests: QuestSettings | None
     flags: FlagSettings | None
     experiments: ExperimentSettings | None
 

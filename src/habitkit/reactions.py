@@ -126,18 +126,43 @@ def _expect_own_name(kind: type[Event]) -> None:
 
 
 def default_reactions(settings: KitSettings) -> tuple[Reaction, ...]:
-    """Return the built-in reactions, in this order."""
-    found = [
-        _rewards(settings),  # pays rewards and takes them back
-    ]
-    return tuple(reaction for reaction in found if reaction is not None)
+    """Return the built-in reactions, in this order.
+
+    ==================================  ==================================================
+    events                              what a reaction does, and what it emits
+    ==================================  ==================================================
+    any that a reward rule is on        pays the reward, or takes it back:
+                                        ``CoinsPosted``, ``BadgeUnlocked``, ``ItemGranted``
+    any that a quest counts,            moves quests on, and gives what they give:
+    and ``QuestCompleted``              ``QuestCompleted``, and as above
+    ``CoinsPosted``                     reaches levels: ``LevelReached``
+    ==================================  ==================================================
+
+    What is no longer true is ``Retracted``. Each event goes through all of them before the next
+    reaction is called; rules that would cause each other without end are refused where they are
+    defined, and what the host's reactions cause ends after 16 rounds with ``ReactionLoop``.
+    """
+    if "quests" in (module.name for module in settings.modules):
+        return _with_quests()
+    if "coins" in settings.supported:
+        return _coins_alone(settings)
+    return ()
 
 
-def _rewards(settings: KitSettings) -> Reaction | None:
-    if "coins" not in settings.supported:
-        return None
+def _with_quests() -> tuple[Reaction, ...]:
+    """Return the reactions of a kit whose store keeps reward rules and quests."""
+    from habitkit.coins.events import CoinsPosted  # noqa: PLC0415 - only where there is a kit
+    from habitkit.quests.advancing import advance  # noqa: PLC0415
+    from habitkit.quests.leveling import reach_levels  # noqa: PLC0415
+    from habitkit.quests.rewards import reconcile  # noqa: PLC0415
+
+    return (on(Event, reconcile), on(Event, advance), on(CoinsPosted, reach_levels))
+
+
+def _coins_alone(settings: KitSettings) -> tuple[Reaction, ...]:
+    """Return the reactions of a kit whose store keeps coins and no quests."""
     from habitkit.coins.rewards import reconcile  # noqa: PLC0415 - only where there is a kit
     from habitkit.coins.settings import CoinSettings  # noqa: PLC0415
 
     rewarded = settings.of(CoinSettings).economy.rewarded
-    return on(*rewarded, Retracted, reconcile) if rewarded else None
+    return (on(*rewarded, Retracted, reconcile),) if rewarded else ()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from habitkit.flags.service import FlagService
     from habitkit.habits.service import HabitService, StreakService
     from habitkit.journal.service import EventService
+    from habitkit.quests.service import QuestService
     from habitkit.runner import Runner
     from habitkit.transaction import Transaction
 
@@ -130,7 +131,18 @@ class Services(Service[M]):
         return self._runner  # type: ignore[no-any-return]
 
 
-class _Owned(Services[M]):
+class _QuestsInOneTransaction(Services[M]):
+    """The quests of a view whose calls are one transaction each."""
+
+    @cached_property
+    def quests(self) -> QuestService[M]:
+        """Quests, achievements, levels and reward rules."""
+        from habitkit.quests.service import QuestService  # noqa: PLC0415 - only where it is used
+
+        return QuestService(self._supporting("quests"))
+
+
+class _Owned(_QuestsInOneTransaction[M]):
     """The services in the scope of one owner: whatever belongs to another does not exist."""
 
     @property
@@ -167,7 +179,7 @@ class EveryOwner(Services[M]):
         return OwnedKit(runner) if isinstance(runner, SyncRunner) else AsyncOwnedKit(runner)
 
 
-class _Host(EveryOwner[M]):
+class _Host(EveryOwner[M], _QuestsInOneTransaction[M]):
     """The services inside one transaction of the host."""
 
     @cached_property

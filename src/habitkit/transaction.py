@@ -40,6 +40,7 @@ class Transaction:
     Attributes:
         now: The instant of everything that happens in it, in UTC.
         cause: The fact that is being acted on, for reactions to name; None if none is known.
+        cache: What use cases keep until it ends; emptied where a savepoint is undone.
         scope: The only owner whose data exists here, or None for all owners.
         stores: The store's side of the transaction: the ports of the journal, and ``port(key)``.
     """
@@ -54,6 +55,7 @@ class Transaction:
         "_wanted",
         "_write",
         "_written",
+        "cache",
         "cause",
         "now",
         "scope",
@@ -84,6 +86,7 @@ class Transaction:
         self._recorded = 0
         self._chain: list[Event] = []
         self._caused: dict[tuple[UUID, str], None] = {}
+        self.cache: dict[str, Any] = {}
         self.cause: UUID | None = None
 
     def port(self, port: Port[T]) -> T:
@@ -187,6 +190,10 @@ class Transaction:
         except KeyError:
             raise NotLocked(owner) from None
 
+    def holds(self, owner: str) -> bool:
+        """Return whether this transaction holds an owner's lock."""
+        return owner in self._locked
+
     def next_seq(self, owner: str) -> int:
         """Return the next place in the order in which a locked owner's facts are recorded.
 
@@ -238,6 +245,26 @@ class Transaction:
             chain.pop()
         return emitted[start:]
 
+    def unwritten(self, owner: str) -> list[tuple[str, Event]]:
+        """Return an owner's events that are emitted and not written yet, with their places.
+
+        The place of an event is ``@{rev}.{position}``, where the journal will have it.
+
+        Raises:
+            NotLocked: If the owner's lock is not held.
+        """
+        rev = self.rev(owner)
+        mine = [(n, it) for n, it in enumerate(self._emitted) if it.owner == owner]
+        return [
+            (f"@{rev}.{position}", event)
+            for position, (n, event) in enumerate(mine)
+            if n >= self._written
+        ]
+
+    def place_of(self, event: Event) -> str:
+        """Return the place of an event that was emitted in this transaction: see ``unwritten``."""
+        return next(place for place, it in self.unwritten(event.owner) if it is event)
+
     def send(self, event: Event, key: str) -> bool:
         """Send an event to another owner's inbox; it is emitted under that owner's own lock.
 
@@ -280,6 +307,7 @@ class Transaction:
             for asked in list(self._caused)[caused:]:
                 del self._caused[asked]
             self.cause, self._written = cause, written
+            self.cache.clear()
             raise
 
     def apply_messages(self, owner: str, limit: int) -> tuple[int, list[Failure]]:

@@ -25,7 +25,8 @@ PURE = {
     "uuid", "zoneinfo",
 }  # nothing that reads, writes, waits or is random
 # fmt: on
-VALUES = {"habitkit.errors", "habitkit.events", "habitkit._text"}
+PREDICATES = {"habitkit.predicates", "habitkit._operands"}
+VALUES = {"habitkit.errors", "habitkit.events", "habitkit._text", *PREDICATES}
 RESIDENTS = {"habitkit._fork", "habitkit.background", "habitkit.residents"}
 HELPERS = VALUES | {
     f"habitkit.{name}"
@@ -196,7 +197,11 @@ RULES = {
     ),
     "errors and events import nothing of ours": Rule(
         lambda file: file.name in VALUES,
-        lambda _, i: not is_ours(i) or i.target == "habitkit._text",
+        lambda file, i: (
+            not is_ours(i)
+            or i.target == "habitkit._text"
+            or (file.name in PREDICATES and i.target in {"habitkit.errors", "habitkit._operands"})
+        ),
         ["errors.py: import habitkit.events"],
     ),
     "nothing imports contrib": Rule(

@@ -12,6 +12,8 @@ from habitkit.habits.store import HABITS
 from tests.sql.support import contents
 
 BACK_TO_VERSION_4 = """
+DROP TABLE habitkit_quest_definitions; DROP TABLE habitkit_quest_runs;
+DROP TABLE habitkit_quest_contributions; DROP TABLE habitkit_quest_grants;
 DROP TABLE habitkit_exposures;
 DROP INDEX habitkit_entries_dated_at; ALTER TABLE habitkit_entries DROP COLUMN dated_at;
 DROP INDEX habitkit_snapshots_act_by; ALTER TABLE habitkit_snapshots DROP COLUMN act_by;

@@ -40,6 +40,8 @@ from habitkit.journal.domain.rules import (
     retry_delay,
 )
 from habitkit.limits import Limiter
+from habitkit.quests.domain.runs import Contribution, Definition, Grant, Run
+from habitkit.quests.store import DEFINITIONS, QUESTS
 from habitkit.transaction import Transaction
 
 IN_STEPS = {"Coins._TRANSFER", "Coins._MOVE", "Coins._ENTRY"}
@@ -183,6 +185,20 @@ INSERT INTO habitkit_flag_assignments
 INSERT INTO habitkit_exposures
     SELECT 'experiment' || mod(n, 100), 'owner' || n / 20, 'a', 1, 0.5, now() FROM generate_series(1, 20000) n;
 INSERT INTO habitkit_flag_usage SELECT 'flag' || n, now() FROM generate_series(0, 999) n;
+INSERT INTO habitkit_quest_definitions
+    SELECT md5('definition' || n)::uuid, n, now(), 'quest', 'quest' || mod(n, 100), now(), '{"title": "Run"}', 'ada', ''
+    FROM generate_series(1, 5000) n;
+INSERT INTO habitkit_quest_runs
+    SELECT 'owner' || (1 + mod(n, 1000)), 'quest' || n / 1000, CASE mod(n, 2) WHEN 0 THEN '2026-03-02' ELSE '' END, 1,
+           'ACTIVE', now(), current_date, '["1"]', NULL, NULL, 0, NULL,
+           CASE mod(n, 10) WHEN 0 THEN now() + (n - 1000) * interval '1 minute' END, false
+    FROM generate_series(1, 20000) n;
+INSERT INTO habitkit_quest_contributions
+    SELECT 'owner' || (1 + mod(n, 1000)), 'quest:quest' || mod(n / 1000, 5) || ':', 0, 'done:' || n, now(),
+           current_date, '1', '' FROM generate_series(1, 30000) n;
+INSERT INTO habitkit_quest_grants
+    SELECT 'owner' || (1 + mod(n, 1000)), 'done:' || n || ':badge', 'badge', 'badge' || n / 1000, 1, now(), NULL
+    FROM generate_series(1, 20000) n;
 ANALYZE;
 """
 
@@ -320,6 +336,34 @@ def use_experiments(kit: habitkit.testing.TestKit) -> None:
     kit.run(use)
 
 
+def use_quests(kit: habitkit.testing.TestKit) -> None:
+    """Let a kit run each of the statements for quests: alone, and for many rows at once."""
+    at, day = kit.clock.now(), date(2026, 3, 10)
+    keys = ["done:1", "done:2", "done:3"]
+
+    def use(tx: Transaction) -> None:
+        store, log = tx.port(QUESTS), tx.port(DEFINITIONS)
+        log.add(Definition(UUID(int=1), 10**6, at, "quest", "quest1", at, None))
+        assert log.newest() == UUID(int=1)
+        assert len(log.after(10**6 - 1)) == 1
+        for some in (keys[:1], keys):
+            rows = [Contribution("ada", "quest:quest1:", 0, key, at, day) for key in some]
+            store.put_runs([Run("ada", key, "", 1, "ACTIVE", at, day, check_at=at) for key in some])
+            store.put(rows)
+            store.put_grants([Grant("ada", key, "badge", "badge1", 1, at) for key in some])
+            assert store.of_events("ada", some) == store.of_subject("ada", "quest:quest1:") == rows
+            store.remove(rows)
+        for quests in (None, keys):
+            assert len(store.runs("ada", quests)) == len(store.runs("ada", quests, [""])) == 3
+        assert len(store.grants("ada")) == len(store.grants("ada", keys)) == 3
+        assert len(store.granted("ada", "badge", "badge1")) == 3
+        assert len(store.due(at, 2)) == 2
+        assert store.owners(None, 2)[0] == "ada"
+        store.remove_grants("ada", keys)
+
+    kit.run(use)
+
+
 def use_limits(limiter: Limiter) -> None:
     """Let a limiter run each of its statements; the first call cleans."""
     for _ in range(2):
@@ -383,6 +427,7 @@ def use_everything(engine: Engine) -> None:
     use_reminders(kit)
     use_flags(kit)
     use_experiments(kit)
+    use_quests(kit)
     use_limits(Limiter(SqlLimits(SqlStore(engine)), cache_denials=False))
     use_cache(SqlCache(SqlStore(engine)))
     with engine.connect() as connection:

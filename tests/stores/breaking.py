@@ -13,7 +13,7 @@ from habitkit.testing.contracts import AllContracts
 class Full(AllContracts):
     """The contracts of which a broken store breaks one case."""
 
-    proves = frozenset({"habits", "coins", "flags", "experiments"})
+    proves = frozenset({"habits", "coins", "flags", "experiments", "quests"})
 
 
 def home_of(case):

@@ -20,6 +20,7 @@ from habitkit.testing.contracts._hold_races import HoldRaces
 from habitkit.testing.contracts._journal_codecs import JournalCodecs
 from habitkit.testing.contracts._ledger_transactions import LedgerTransactionCases
 from habitkit.testing.contracts._owner_locks import SavepointCases
+from habitkit.testing.contracts._quest_values import QuestDriverCases
 from habitkit.testing.contracts._store_races import StoreRaces
 from habitkit.testing.contracts._transactions import TransactionCases
 from tests.kit.smoke import KitSmoke
@@ -58,10 +59,18 @@ class Races(StoreRaces, HabitRaces, CoinRaces, HoldRaces):
     """Races of all modules."""
 
 
-class DriverCases(Transactions, Races, Codecs, FlagDriverCases, ExperimentDriverCases, KitSmoke):
+class DriverCases(
+    Transactions,
+    Races,
+    Codecs,
+    FlagDriverCases,
+    ExperimentDriverCases,
+    QuestDriverCases,
+    KitSmoke,
+):
     """The cases for a sync driver."""
 
-    proves = frozenset({"habits", "coins", "flags", "experiments"})
+    proves = frozenset({"habits", "coins", "flags", "experiments", "quests"})
 
 
 class AsyncDriverCases(

@@ -19,6 +19,7 @@ from tests.stores import (
     broken_holds,
     broken_journals,
     broken_ledgers,
+    broken_quests,
     broken_stores,
 )
 
@@ -32,6 +33,7 @@ BROKEN = (
     broken_holds,
     broken_flags,
     broken_experiments,
+    broken_quests,
 )
 EXPECTED = [test for file in BROKEN for test in file.EXPECTED]
 

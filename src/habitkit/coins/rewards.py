@@ -10,13 +10,13 @@ from habitkit.coins.settings import CoinSettings
 from habitkit.coins.store import COINS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from habitkit.coins.domain.model import Kind
+    from habitkit.coins.domain.model import Kind, Settled
     from habitkit.events import Event
     from habitkit.transaction import Transaction
 
-__all__ = ["reconcile"]
+__all__ = ["pay", "reconcile"]
 
 
 def reconcile(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
@@ -27,8 +27,18 @@ def reconcile(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
     outcome does not depend on the order or the number of the steps that led there.
     """
     wanted = entitlements.due(events, tx.settings(CoinSettings).economy)
-    if not wanted:
-        return
+    if wanted:
+        pay(tx, owner, wanted)
+
+
+def pay(tx: Transaction, owner: str, wanted: Mapping[str, Settled]) -> None:
+    """Pay what some places are due and was not paid, and take back what they are not due.
+
+    Args:
+        tx: The transaction.
+        owner: To whom; the lock is held.
+        wanted: What is due, by the key of the place; with the amount 0 what is not due.
+    """
     coins = tx.port(COINS)
     changed, net = entitlements.outstanding(wanted, coins.settled(owner, list(wanted)))
     if not changed:

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from attrs import evolve
 
 from habitkit.coins.events import CoinsPosted
+from habitkit.events import Retracted
 from habitkit.habits import lookup
 from habitkit.habits.domain.checkpoints import first_day_of
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.known_facts import KnownFacts
-from habitkit.habits.domain.steps import EvaluationContext, Start, advance, advance_back
+from habitkit.habits.domain.steps import (
+    EvaluationContext,
+    Start,
+    advance,
+    advance_back,
+    evaluate_facts,
+)
 from habitkit.habits.domain.stored import VoidedCheckIn
 from habitkit.habits.domain.strength import smoothed
 from habitkit.habits.lookup import habits_of
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.facts import CheckIn, Fact, OtherFact
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.model import Habit
-    from habitkit.habits.domain.steps import Evaluation
+    from habitkit.habits.domain.steps import Evaluation, Step
     from habitkit.habits.domain.streaks import HabitState, Status
     from habitkit.transaction import Transaction
 
@@ -57,6 +64,8 @@ def recompute(
 ) -> Outcome:
     """Evaluate a habit's facts after a change, and emit what time and the change have brought.
 
+    A reaction to it may change the facts again; the result is what they give after that.
+
     Args:
         tx: The transaction, which holds the owner's lock; the change is written already.
         habit: The habit.
@@ -64,6 +73,23 @@ def recompute(
         added: The facts that the change added.
         removed: The check-ins that it undid.
     """
+    step, state = _advance(tx, habit, others, added, removed)
+    events = tx.emit(habit.owner, step.events)
+    evaluation = step.evaluation
+    if any(_is_of(event, habit) for event in events[len(step.events) :]):
+        evaluation = _evaluated(tx, habit, first_day_of(habit, [*added, *removed], others))
+        state = evaluation.state
+    return Outcome(evaluation, state, events)
+
+
+def _advance(
+    tx: Transaction,
+    habit: Habit,
+    others: Sequence[OtherFact],
+    added: Sequence[Fact],
+    removed: Sequence[CheckIn] = (),
+) -> tuple[Step, HabitState]:
+    """Evaluate a habit's facts after a change, and write all but the events."""
     snapshot = tx.port(STREAKS).get(habit.id)
     first_changed = first_day_of(habit, [*added, *removed], others)
     start = lookup.start(tx, habit, snapshot, first_changed)
@@ -85,7 +111,23 @@ def recompute(
     if snapshot is not None or has_facts(after, habit):
         tx.port(STREAKS).put(step.snapshot._replace(rev=tx.rev(habit.owner)))
     _mark_archived(tx, habit, step.evaluation.history)
-    return Outcome(step.evaluation, state, tx.emit(habit.owner, step.events))
+    return step, state
+
+
+def _is_of(event: Event, habit: Habit) -> bool:
+    """Return whether an event is about a habit, or retracts one that is."""
+    if isinstance(event, Retracted):
+        return f":{habit.id}:" in event.key
+    return getattr(event, "habit_id", None) == habit.id
+
+
+def _evaluated(tx: Transaction, habit: Habit, first_changed: date) -> Evaluation:
+    """Evaluate the facts of a habit as they are, from the days that a change concerned on."""
+    start = lookup.start(tx, habit, tx.port(STREAKS).get(habit.id), first_changed)
+    others = tx.port(HABITS).facts(habit.owner, habit.id)
+    strength = tx.settings(HabitSettings).strength or smoothed
+    context = EvaluationContext(habit, tx.now, strength)
+    return evaluate_facts(context, lookup.known_facts(tx, habit, start, others), start)
 
 
 def _mark_archived(tx: Transaction, habit: Habit, history: History) -> None:
@@ -98,13 +140,18 @@ def _mark_archived(tx: Transaction, habit: Habit, history: History) -> None:
 
 
 def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:
-    """Recompute all habits of an owner, for facts of the owner that were added in this action."""
+    """Recompute all habits of an owner, for facts of the owner that were added in this action.
+
+    What it changes in all of them is emitted together, after the last one is written: a reaction
+    may change the facts of any habit, and would find one that does not know the new facts yet.
+    """
     facts = tx.port(HABITS).facts(owner)
     events: list[Event] = []
     for habit in habits_of(tx, owner, deleted=True):
         others = [fact for fact in facts if getattr(fact, "habit_id", None) in {None, habit.id}]
-        events += recompute(tx, habit, others, added).events
-    return events
+        step, _ = _advance(tx, habit, others, added)
+        events += step.events
+    return tx.emit(owner, events)
 
 
 def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Goal:

@@ -9,6 +9,7 @@ from habitkit.store import Port
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from habitkit.quests.domain.runs import Contribution, Definition, Grant, Run
 
@@ -18,8 +19,8 @@ __all__ = ["DEFINITIONS", "QUESTS", "DefinitionStore", "QuestStore"]
 class DefinitionStore(Protocol):
     """The log of definitions. They are added, never changed or removed."""
 
-    def revision(self) -> int:
-        """Return the number of the last definition; 0 if there is none."""
+    def newest(self) -> UUID | None:
+        """Return the id of the definition with the largest number, or None if there is none."""
         ...
 
     def after(self, revision: int) -> list[Definition]:
@@ -38,12 +39,18 @@ class DefinitionStore(Protocol):
 class QuestStore(Protocol):
     """Runs of quests, contributions and grants; all of an owner is written under its lock."""
 
-    def runs(self, owner: str, quests: Collection[str] | None = None) -> list[Run]:
+    def runs(
+        self,
+        owner: str,
+        quests: Collection[str] | None = None,
+        periods: Collection[str] | None = None,
+    ) -> list[Run]:
         """Return an owner's runs, in the order of quest and period.
 
         Args:
             owner: Whose runs.
-            quests: The keys of the quests; None for all.
+            quests: Only of quests with these keys; None for all.
+            periods: Only of these periods; None for all.
         """
         ...
 

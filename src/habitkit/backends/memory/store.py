@@ -13,12 +13,14 @@ from habitkit.backends.memory._habits import Habits, Streaks
 from habitkit.backends.memory._inbox import Inbox
 from habitkit.backends.memory._journal import Events, IdempotencyKeys, Owners
 from habitkit.backends.memory._outbox import Outbox
+from habitkit.backends.memory._quests import Definitions, Quests
 from habitkit.backends.memory._tables import UndoLog
 from habitkit.coins.store import AUDIT, COINS, EXPIRING, HOLDS, LEDGER
 from habitkit.errors import NotSupportedByStore, UnknownScheme
 from habitkit.experiments.store import EXPERIMENTS
 from habitkit.flags.store import FLAGS
 from habitkit.habits.store import HABITS, STREAKS
+from habitkit.quests.store import DEFINITIONS, QUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +41,7 @@ class MemoryStore:
 
     name = "memory"
     modules = frozenset(
-        {"habits", "coins", "coins.audit", "coins.expiring", "flags", "experiments"}
+        {"habits", "coins", "coins.audit", "coins.expiring", "flags", "experiments", "quests"}
     )
     capabilities: frozenset[str] = frozenset()
 
@@ -90,6 +92,8 @@ class _MemoryStores:
             AUDIT: coins.audit,
             FLAGS: Flags(self.log),
             EXPERIMENTS: Experiments(self.log, self.events),
+            QUESTS: Quests(self.log),
+            DEFINITIONS: Definitions(self.log),
         }
 
     def port(self, port: Port[T]) -> T:

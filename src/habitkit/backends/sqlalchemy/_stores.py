@@ -21,6 +21,8 @@ from habitkit.backends.sqlalchemy._outbox import Outbox
 from habitkit.backends.sqlalchemy._owners import Owners
 from habitkit.backends.sqlalchemy._postgres_coins import coins_of
 from habitkit.backends.sqlalchemy._prepared import Link
+from habitkit.backends.sqlalchemy._quest_definitions import Definitions
+from habitkit.backends.sqlalchemy._quests import Quests
 from habitkit.backends.sqlalchemy._streaks import Streaks
 from habitkit.backends.sqlalchemy.tables import owners
 from habitkit.coins.store import AUDIT, COINS, EXPIRING, HOLDS, LEDGER
@@ -32,6 +34,7 @@ from habitkit.errors import (
 from habitkit.experiments.store import EXPERIMENTS
 from habitkit.flags.store import FLAGS
 from habitkit.habits.store import HABITS, STREAKS
+from habitkit.quests.store import DEFINITIONS, QUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,6 +86,8 @@ _PORTS: dict[Port[Any], Callable[[Link], object]] = {
     AUDIT: Audit,
     FLAGS: Flags,
     EXPERIMENTS: Experiments,
+    QUESTS: Quests,
+    DEFINITIONS: Definitions,
 }
 MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name, EXPIRING.name})
 

@@ -13,10 +13,22 @@ from sqlalchemy import Date, DateTime, Double, Numeric, String, Text, Time, Uuid
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["Amount", "Day", "Id", "Instant", "Json", "Real", "TimeOfDay"]
+__all__ = [
+    "Amount",
+    "Day",
+    "DecimalText",
+    "DecimalTexts",
+    "Id",
+    "Instant",
+    "Json",
+    "Real",
+    "TimeOfDay",
+]
 
 
 class Instant(TypeDecorator[datetime]):
@@ -199,3 +211,40 @@ class Real(TypeDecorator[float]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> None:
         """Read a float as it is; SQLAlchemy's own asks for the code of its type."""
+
+
+class DecimalText(TypeDecorator[Decimal]):
+    """An exact decimal of any size, as its text: NUMERIC has a largest number of digits."""
+
+    impl = Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Write a decimal."""
+        return _decimal_to_text
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
+        """Read a decimal."""
+        return _text_to_decimal
+
+
+class DecimalTexts(Json):
+    """Exact decimals of any size, as a JSON list of their texts."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Write decimals."""
+        return _decimals_to_text
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
+        """Read decimals."""
+        return _json_to_decimals
+
+
+def _decimals_to_text(values: Sequence[Decimal]) -> str:
+    return json.dumps([str(value) for value in values])
+
+
+def _json_to_decimals(values: Any) -> tuple[Decimal, ...]:
+    return tuple([Decimal(value) for value in _decoded(values)])

@@ -30,13 +30,14 @@ from habitkit.backends.sqlalchemy._flag_tables import (
     flag_revisions,
     flag_usage,
 )
-from habitkit.backends.sqlalchemy._resident_tables import cache, limits
-from habitkit.backends.sqlalchemy._table import (
-    index_where,
-    integer_on_sqlite,
-    metadata,
-    table,
+from habitkit.backends.sqlalchemy._quest_tables import (
+    quest_contributions,
+    quest_definitions,
+    quest_grants,
+    quest_runs,
 )
+from habitkit.backends.sqlalchemy._resident_tables import cache, limits
+from habitkit.backends.sqlalchemy._table import index_where, integer_on_sqlite, metadata, table
 from habitkit.backends.sqlalchemy._types import Amount, Day, Id, Instant, Json, TimeOfDay
 
 __all__ = [
@@ -63,6 +64,10 @@ __all__ = [
     "metadata",
     "outbox",
     "owners",
+    "quest_contributions",
+    "quest_definitions",
+    "quest_grants",
+    "quest_runs",
     "schema_version",
     "snapshots",
     "table",

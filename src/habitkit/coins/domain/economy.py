@@ -193,12 +193,16 @@ class Economy:
 
     @classmethod
     def default(cls) -> Economy:
-        """10 coins for each done day, 50 more at each seventh day of a streak."""
+        """10 coins for each done day, 50 more at each seventh day of a streak.
+
+        The currency ``xp`` exists too, for levels.
+        """
         return cls(
             rules=(
                 RewardRule("completion", HabitCompleted, 10),
                 RewardRule("streak", StreakReached, 50),
-            )
+            ),
+            currencies=frozenset({"coin", "xp"}),
         )
 
     @classmethod

@@ -31,6 +31,7 @@ class CountedEvent:
         fields: Its content, as JSON values; empty for a retraction.
         retracted: True for a retraction.
         sealed: True if its day was sealed before: it changes nothing that is earned.
+        order: Its place among the events that are read together.
     """
 
     type: str
@@ -39,6 +40,7 @@ class CountedEvent:
     fields: Mapping[str, Any] = field(factory=dict, hash=False)
     retracted: bool = False
     sealed: bool = False
+    order: int = 0
 
     @classmethod
     def of(
@@ -47,12 +49,18 @@ class CountedEvent:
         key: str,
         at: datetime,
         fields: Mapping[str, Any],
+        order: int = 0,
     ) -> CountedEvent:
         """Return the event of a type, a key (or a place) and fields as the journal has them."""
+        sealed = fields.get("sealed") is True
         if type == _RETRACTED:
-            sealed = fields.get("sealed") is True
-            return cls(str(fields["of"]), key, at, retracted=True, sealed=sealed)
-        return cls(type, key, at, fields, sealed=fields.get("sealed") is True)
+            return cls(str(fields["of"]), key, at, {}, retracted=True, sealed=sealed, order=order)
+        return cls(type, key, at, fields, sealed=sealed, order=order)
+
+    @property
+    def place(self) -> tuple[datetime, str]:
+        """Where it stands in time: ``done_at``, and the key among those of one instant."""
+        return (self.done_at, self.key)
 
     @property
     def done_at(self) -> datetime:

@@ -84,6 +84,11 @@ class Contribution:
     amount: Decimal = Decimal(1)
     value: str = ""
 
+    @property
+    def place(self) -> tuple[datetime, str]:
+        """Where it stands in time: ``done_at``, and the key among those of one instant."""
+        return (self.done_at, self.event_key)
+
 
 @frozen
 class Grant:
@@ -113,6 +118,7 @@ class Definition:
     """One change of the definitions: they are kept as a log, of which the last of a key counts.
 
     Attributes:
+        id: Its identity.
         revision: Its number, from 1, without gaps.
         at: When it was made, in UTC.
         kind: ``rules`` for a rule set, ``quest``, or ``levels``.
@@ -123,6 +129,7 @@ class Definition:
         note: Why.
     """
 
+    id: UUID
     revision: int
     at: datetime
     kind: Literal["rules", "quest", "levels"]

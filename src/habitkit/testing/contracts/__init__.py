@@ -29,6 +29,7 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | ``CoinsContract`` | stores that keep ``coins`` | ``store`` |
 | ``FlagsContract`` | stores that keep ``flags`` | ``store`` |
 | ``ExperimentsContract`` | stores that keep ``experiments`` | ``store`` |
+| ``QuestsContract`` | stores that keep ``quests`` | ``store`` |
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
 | ``AsyncStoreContract`` | every ``AsyncStore``, before the contracts of modules | ``open_store`` |
 | ``AsyncHostTransactionsContract`` | the same for an ``AsyncStore`` | also ``host`` |
@@ -67,6 +68,7 @@ from habitkit.testing.contracts._flags_contract import FlagsContract  # noqa: E4
 from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: E402
 from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract  # noqa: E402
 from habitkit.testing.contracts._limiter_contract import LimiterContract  # noqa: E402
+from habitkit.testing.contracts._quests_contract import QuestsContract  # noqa: E402
 from habitkit.testing.contracts._store_contract import StoreContract  # noqa: E402
 
 __all__ = [
@@ -86,11 +88,17 @@ __all__ = [
     "HostTransactionsContract",
     "LimiterContract",
     "LoopThread",
+    "QuestsContract",
     "StoreContract",
 ]
 
 
 class AllContracts(
-    StoreContract, HabitsContract, CoinsContract, FlagsContract, ExperimentsContract
+    StoreContract,
+    HabitsContract,
+    CoinsContract,
+    FlagsContract,
+    ExperimentsContract,
+    QuestsContract,
 ):
     """The contracts of all modules, for a store that supports every one of them."""

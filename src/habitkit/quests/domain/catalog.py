@@ -1,0 +1,118 @@
+"""The catalog: all definitions together, indexed by the types of events that they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from habitkit.quests.domain import evaluation
+from habitkit.quests.domain.levels import Levels
+from habitkit.quests.domain.quest import Quest, QuestVersion
+from habitkit.quests.domain.rewards import Rule
+from habitkit.quests.domain.rule_book import RuleBook, RuleVersion
+
+if TYPE_CHECKING:
+    from habitkit.quests.domain.runs import Definition
+
+__all__ = ["ECONOMY", "Catalog"]
+
+ECONOMY = "economy"
+"""The key of the rule sets that were taken over from the kit's ``Economy``."""
+
+
+@frozen(slots=False)  # cached properties need a __dict__
+class Catalog:
+    """The definitions in force.
+
+    Attributes:
+        revision: The number of the last change; 0 if nothing was ever defined.
+        rule_versions: The versions of the reward rules; empty while the kit's ``Economy`` decides.
+        economy: Those of them that were taken over from it.
+        quests: The versions of each quest, oldest first.
+        retired: The keys of quests that cannot be started any more.
+        levels: The levels, or None.
+    """
+
+    revision: int = 0
+    rule_versions: tuple[RuleVersion, ...] = ()
+    economy: tuple[RuleVersion, ...] = ()
+    quests: Mapping[str, tuple[QuestVersion, ...]] = {}
+    retired: frozenset[str] = frozenset()
+    levels: Levels | None = None
+
+    @classmethod
+    def of(cls, definitions: Iterable[Definition], kinds: Mapping[str, type]) -> Catalog:
+        """Return the catalog of a log of definitions.
+
+        Args:
+            definitions: All of them, in order.
+            kinds: The classes of objectives by their kind.
+
+        Raises:
+            InvalidInput: If a quest has an objective of another kind.
+        """
+        revision, levels = 0, None
+        rules: list[RuleVersion] = []
+        economy: list[RuleVersion] = []
+        quests: dict[str, tuple[QuestVersion, ...]] = {}
+        retired: set[str] = set()
+        for each in definitions:
+            revision, content = each.revision, each.content
+            if content is None:
+                retired.add(each.key)
+            elif each.kind == "rules":
+                of_version = tuple(Rule.from_dict(it) for it in content["rules"])
+                rules.append(RuleVersion(revision, each.effective, of_version))
+                if each.key == ECONOMY:
+                    economy.append(rules[-1])
+            elif each.kind == "levels":
+                levels = Levels.from_dict(content)
+            else:
+                quest = Quest.from_dict(each.key, content, kinds)
+                version = QuestVersion(revision, quest, each.at)
+                quests[each.key] = (*quests.get(each.key, ()), version)
+                retired.discard(each.key)
+        return cls(revision, tuple(rules), tuple(economy), quests, frozenset(retired), levels)
+
+    @cached_property
+    def book(self) -> RuleBook | None:
+        """The reward rules by the types of events they are on; None if the ``Economy`` decides."""
+        return RuleBook(self.rule_versions) if self.rule_versions else None
+
+    @cached_property
+    def quests_on(self) -> Mapping[str, tuple[str, ...]]:
+        """The keys of the quests of which a version reads a type of events, by the type."""
+        found: dict[str, dict[str, None]] = {}
+        for key, versions in self.quests.items():
+            for version in versions:
+                for kind in evaluation.types_of(version.quest.objective):
+                    found.setdefault(kind, {})[key] = None
+        return {kind: tuple(keys) for kind, keys in found.items()}
+
+    @cached_property
+    def dependents(self) -> Mapping[str, tuple[str, ...]]:
+        """The quests that start by themselves and require another one, by the key of that one."""
+        found: dict[str, list[str]] = {}
+        for key in self.quests:
+            quest = self.latest(key).quest
+            if quest.start == "auto":
+                for required in quest.requires:
+                    found.setdefault(required, []).append(key)
+        return {key: tuple(of_key) for key, of_key in found.items()}
+
+    def latest(self, key: str) -> QuestVersion:
+        """Return the last version of a quest that exists."""
+        return self.quests[key][-1]
+
+    def version(self, key: str, revision: int) -> QuestVersion:
+        """Return the version of a quest with a revision, or the last one before it."""
+        versions = self.quests[key]
+        return next((it for it in reversed(versions) if it.revision <= revision), versions[0])
+
+    @property
+    def active(self) -> list[QuestVersion]:
+        """The last versions of the quests that are not retired, in the order of their keys."""
+        return [self.latest(key) for key in sorted(self.quests) if key not in self.retired]

@@ -1,0 +1,68 @@
+"""Reading events as rules and quests count them: those just emitted, and those of the journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit import _codec
+from habitkit.events import Retracted
+from habitkit.quests.domain.counted_events import CountedEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from habitkit.events import Event
+    from habitkit.transaction import Transaction
+
+__all__ = ["emitted", "type_of", "whole_journal"]
+
+_PAGE = 1000
+
+
+def type_of(event: Event) -> str:
+    """Return the type of an event; of a retraction the type of what is retracted."""
+    return event.of if isinstance(event, Retracted) else event.type
+
+
+def emitted(tx: Transaction, events: Sequence[Event], types: Collection[str]) -> list[CountedEvent]:
+    """Return events that were just emitted, those of some types and their retractions."""
+    return [
+        _counted(event, event.key or tx.place_of(event))
+        for event in events
+        if type_of(event) in types
+    ]
+
+
+def whole_journal(tx: Transaction, owner: str, types: Collection[str]) -> Iterator[CountedEvent]:
+    """Return all events of an owner of some types, and their retractions, in their order.
+
+    Those of this transaction that are not written yet come last.
+
+    Args:
+        tx: The transaction.
+        owner: Whose events.
+        types: The types.
+    """
+    order = 0
+    after: tuple[int, int] | None = None
+    while True:
+        page = tx.stores.events.page(owner, after, _PAGE)
+        for stored in page:
+            is_retraction = stored.type == Retracted.__name__
+            if (stored.fields.get("of") if is_retraction else stored.type) in types:
+                key = stored.key or f"@{stored.rev}.{stored.position}"
+                yield CountedEvent.of(stored.type, key, stored.at, stored.fields, order)
+            order += 1
+        if len(page) < _PAGE:
+            break
+        after = (page[-1].rev, page[-1].position)
+    if tx.holds(owner):
+        for place, event in tx.unwritten(owner):
+            if type_of(event) in types:
+                yield _counted(event, event.key or place, order)
+            order += 1
+
+
+def _counted(event: Event, key: str, order: int = 0) -> CountedEvent:
+    fields = _codec.from_json(_codec.to_json(_codec.event_fields(event)))
+    return CountedEvent.of(event.type, key, event.at, fields, order)

@@ -1,0 +1,59 @@
+"""The reaction that tells which levels were reached when the balance behind them changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit.events import Event, Retracted
+from habitkit.quests.catalogs import catalog_of
+from habitkit.quests.events import LevelReached
+from habitkit.quests.journal_events import emitted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from habitkit.coins.events import CoinsPosted
+    from habitkit.transaction import Transaction
+
+__all__ = ["reach_levels", "retell_levels"]
+
+_LEVEL = LevelReached.__name__
+
+
+def reach_levels(tx: Transaction, owner: str, events: Sequence[CoinsPosted]) -> None:
+    """Emit the levels that were reached or lost with the balance they depend on: a reaction."""
+    levels = catalog_of(tx).levels
+    if levels is None:
+        return
+    posted = [event for event in events if event.currency == levels.currency]
+    if not posted:
+        return
+    before = levels.number_of(posted[0].balance - posted[0].amount)
+    after = levels.number_of(posted[-1].balance)
+    if before != after:
+        retell_levels(tx, owner, after)
+
+
+def retell_levels(tx: Transaction, owner: str, number: int) -> list[Event]:
+    """Emit what makes the emitted levels those up to a number.
+
+    Args:
+        tx: The transaction.
+        owner: Whose levels; the lock is held.
+        number: The level of the owner.
+
+    Returns:
+        What was emitted.
+    """
+    told = {event.fields["level"] for event in tx.stores.events.net(owner, [_LEVEL], None)}
+    for event in emitted(tx, [it for _, it in tx.unwritten(owner)], {_LEVEL}):
+        if event.retracted:
+            told.discard(int(event.key.removeprefix("level:")))
+        else:
+            told.add(event.fields["level"])
+    wanted = set(range(2, number + 1))
+    lost = [LevelReached(owner, tx.now, it) for it in sorted(told - wanted, reverse=True)]
+    found: list[Event] = [Retracted(owner, tx.now, it.type, it.key) for it in lost]
+    found += [LevelReached(owner, tx.now, it) for it in sorted(wanted - told)]
+    tx.emit(owner, found)
+    return found
