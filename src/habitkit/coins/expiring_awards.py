@@ -10,12 +10,10 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from habitkit import ids
 from habitkit.coins.award_uses import unused
 from habitkit.coins.domain import rules
-from habitkit.coins.domain.expiring import listed
+from habitkit.coins.domain.expiring import give_back, listed
 from habitkit.coins.posting import expire_award
 from habitkit.coins.settings import CoinSettings
 from habitkit.coins.store import COINS, EXPIRING, HOLDS
@@ -109,9 +107,14 @@ def _after_lapsed_holds(tx: Transaction, wallet: Account) -> dict[UUID, Expiring
     """Return the awards that holds past their time give back to, as they are when these end."""
     owner, currency, store = wallet.owner, wallet.currency, tx.port(EXPIRING)
     awards: dict[UUID, ExpiringAward] = {}
+    balance = wallet.balance
     for hold in tx.port(HOLDS).overdue(tx.now, _MOST_LAPSED, owner=owner, currency=currency):
-        for use in store.uses(hold.id):
+        uses = store.uses(hold.id)
+        for use in uses:
             award = awards.get(use.award_id) or store.get(use.award_id)
             if award is not None:
-                awards[award.id] = evolve(award, used=award.used - use.amount)
+                awards[award.id] = award
+        given = give_back(uses, awards, kept=0, amount=hold.amount, balance=balance)
+        awards |= {award.id: award for award in given.awards}
+        balance += hold.amount
     return awards
