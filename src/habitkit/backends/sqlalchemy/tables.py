@@ -22,8 +22,8 @@ from sqlalchemy import (
     text,
 )
 
+from habitkit.backends.sqlalchemy import _expiring_tables  # noqa: F401 - they are in the metadata
 from habitkit.backends.sqlalchemy._experiment_tables import exposures
-from habitkit.backends.sqlalchemy._expiring_tables import award_uses, expiring_awards
 from habitkit.backends.sqlalchemy._flag_tables import (
     flag_assignments,
     flag_changes,
@@ -42,14 +42,12 @@ from habitkit.backends.sqlalchemy._types import Amount, Day, Id, Instant, Json, 
 
 __all__ = [
     "accounts",
-    "award_uses",
     "blocks",
     "cache",
     "check_ins",
     "entitlements",
     "entries",
     "events",
-    "expiring_awards",
     "exposures",
     "facts",
     "flag_assignments",
