@@ -13,7 +13,8 @@ from sqlalchemy import Engine, create_engine
 import habitkit.testing
 from habitkit import SweepReport
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
-from habitkit.coins import EXPIRING, InsufficientFunds, Transfer
+from habitkit.coins import EXPIRING, ExpiringAward, InsufficientFunds, Transfer
+from habitkit.store import Stores
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._threads import race
@@ -38,6 +39,14 @@ def late(engine: Engine) -> Iterator[TestKit]:
     other.dispose()
 
 
+def award_of(stores: Stores, transfer: Transfer) -> ExpiringAward | None:
+    return stores.port(EXPIRING).get(transfer.id)
+
+
+def used_by(stores: Stores, transfer: Transfer) -> int:
+    return sum(use.amount for use in stores.port(EXPIRING).uses(transfer.id))
+
+
 @ROUNDS
 def test_what_expires_is_spent_in_time_or_taken_away_and_never_both(kit, late, engine, rounds):
     """Each round six threads spend, three of them too late for 20 of 30 coins, and two sweep."""
@@ -58,11 +67,8 @@ def test_what_expires_is_spent_in_time_or_taken_away_and_never_both(kit, late, e
         assert all(isinstance(it, Transfer | SweepReport | InsufficientFunds) for it in done), done
         early, too_late = ([it for it in done[n::2] if isinstance(it, Transfer)] for n in (2, 3))
         late.sweep()
-        kept = read(store, lambda stores, id_=award.id: stores.port(EXPIRING).get(id_))
-        used = [
-            read(store, lambda stores, it=it: sum(u.amount for u in stores.port(EXPIRING).uses(it.id)))
-            for it in (*early, *too_late)
-        ]
+        kept = read(store, partial(award_of, transfer=award))
+        used = [read(store, partial(used_by, transfer=it)) for it in (*early, *too_late)]
         assert kept is not None
         assert (kept.left, kept.used) == (0, sum(used))
         assert not any(used[len(early) :]), "who is too late has used nothing that expires"

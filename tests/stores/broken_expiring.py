@@ -60,8 +60,17 @@ def adds_uses_up(_, stores):
 
     @around(awards, "put_uses")
     def wrong(call, uses):
-        before = {(it.transfer_id, it.award_id): it.amount for use in uses for it in awards.uses(use.transfer_id)}
-        call([evolve(it, amount=it.amount + before.get((it.transfer_id, it.award_id), 0)) for it in uses])
+        before = {
+            (it.transfer_id, it.award_id): it.amount
+            for use in uses
+            for it in awards.uses(use.transfer_id)
+        }
+        call(
+            [
+                evolve(it, amount=it.amount + before.get((it.transfer_id, it.award_id), 0))
+                for it in uses
+            ]
+        )
 
 
 @noticed_by("test_the_next_expiry_is_written_to_its_account_alone")

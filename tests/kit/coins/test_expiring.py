@@ -184,7 +184,9 @@ def test_an_award_with_an_end_is_one_request(kit):
         with pytest.raises(InvalidInstant, match="expires_at"):
             kit.coins.award("ada", 5, idempotency_key="n", expires_at=wrong)
     with pytest.raises(BatchRefused, match="only awards expire"):
-        kit.coins.post_many([Posting.spend("ada", 1, expires_at=NOW + 9 * DAY)], idempotency_key="m")
+        kit.coins.post_many(
+            [Posting.spend("ada", 1, expires_at=NOW + 9 * DAY)], idempotency_key="m"
+        )
     with pytest.raises(BatchRefused, match="after now"):
         kit.coins.post_many([Posting.award("ada", 1, expires_at=NOW)], idempotency_key="m")
     with pytest.raises(InvalidInput):
@@ -222,8 +224,9 @@ def test_a_wallet_without_expiring_awards_asks_for_none():
     kit.coins.spend("ada", 5, idempotency_key="s")
     kit.coins.transfer("ada", "bob", 5, idempotency_key="t")
     hold = kit.coins.reserve("ada", 5, idempotency_key="h")
-    settled = kit.coins.settle(hold.id, 3)
-    kit.coins.reverse(settled.settlement_id, idempotency_key="r")
+    spent = kit.coins.settle(hold.id, 3).settlement_id
+    assert spent is not None
+    kit.coins.reverse(spent, idempotency_key="r")
     kit.coins.post_many([Posting.award("ada", 1), Posting.spend("ada", 1)], idempotency_key="m")
     assert kit.coins.expiring("ada") == []
     assert kit.coins.balance("ada").posted == 40

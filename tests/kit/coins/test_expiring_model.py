@@ -139,6 +139,7 @@ class Play:
         settled = min(settled, len(self.tokens.taken[str(hold)]))
         if settled:
             ended = self.kit.coins.settle(hold, settled)
+            assert ended.settlement_id is not None
             self.made.append((ended.settlement_id, str(hold), None))
         else:
             self.kit.coins.release(hold)

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from attrs import evolve
@@ -25,12 +26,14 @@ from habitkit.testing.contracts._sample_ledger import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from datetime import datetime
 
     from habitkit.coins.store import ExpiringStore
-    from habitkit.store import Store
+    from habitkit.store import Store, Stores
 
 __all__ = ["ExpiringStoreCases"]
+
+T = TypeVar("T")
 
 SECOND = timedelta(seconds=1)
 
@@ -150,20 +153,24 @@ class ExpiringStoreCases(LedgerFixture):
         assert expiring_ledger.stored()[WALLET.id].next_expiry == at
 
 
-def an_award(number: int, expires_at: Any, amount: int = 1, **changes: Any) -> ExpiringAward:
+def an_award(number: int, expires_at: datetime, amount: int = 1, **changes: Any) -> ExpiringAward:
     """Return an award of ada's that expires; its transfer has the same number."""
-    fields = {"owner": "ada", "currency": "coin", **changes}
+    fields: dict[str, Any] = {"owner": "ada", "currency": "coin", **changes}
     return ExpiringAward(id=an_id(number), amount=amount, expires_at=expires_at, **fields)
 
 
 def _add(ledger: SampleLedger, *awards: ExpiringAward) -> None:
     for award in awards:
-        _do(ledger, lambda it, award=award: it.add(award))  # type: ignore[misc]
+        write(ledger.store, partial(_add_one, award=award))
+
+
+def _add_one(stores: Stores, award: ExpiringAward) -> None:
+    stores.port(EXPIRING).add(award)
 
 
 def _do(ledger: SampleLedger, work: Callable[[ExpiringStore], None]) -> None:
     write(ledger.store, lambda stores: work(stores.port(EXPIRING)))
 
 
-def _ask(ledger: SampleLedger, query: Callable[[ExpiringStore], Any]) -> Any:
+def _ask(ledger: SampleLedger, query: Callable[[ExpiringStore], T]) -> T:
     return read(ledger.store, lambda stores: query(stores.port(EXPIRING)))
