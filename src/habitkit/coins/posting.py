@@ -155,6 +155,8 @@ def _record_due(tx: Transaction, accounts: Sequence[Account], orders: Sequence[O
     Returns:
         Whether an account has changed.
     """
+    if not any([it.next_expiry for it in accounts]) and not any([it.expires_at for it in orders]):
+        return False
     freed = False
     expiring = {(it.owner, it.currency) for it in accounts if it.next_expiry is not None}
     expiring |= {(it.target, it.currency) for it in orders if it.expires_at is not None}

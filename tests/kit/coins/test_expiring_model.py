@@ -178,7 +178,7 @@ class Play:
         ]
 
 
-@hypothesis.settings(max_examples=150, deadline=None)
+@hypothesis.settings(max_examples=80, deadline=None)
 @hypothesis.given(st.lists(steps, max_size=25))
 def test_what_is_left_of_awards_is_what_single_coins_are_left(steps):
     store = MemoryStore()
