@@ -155,12 +155,12 @@ def _record_due(tx: Transaction, accounts: Sequence[Account], orders: Sequence[O
     Returns:
         Whether an account has changed.
     """
-    if not any([it.next_expiry for it in accounts]) and not any([it.expires_at for it in orders]):
-        return False
-    freed = False
     expiring = {(it.owner, it.currency) for it in accounts if it.next_expiry is not None}
     expiring |= {(it.target, it.currency) for it in orders if it.expires_at is not None}
-    if expiring and orders[0].kind not in _ENDING_HOLDS:
+    if not expiring:
+        return False
+    freed = False
+    if orders[0].kind not in _ENDING_HOLDS:
         for account in accounts:
             place = (account.owner, account.currency)
             if account.role == "escrow" and account.balance and place in expiring:

@@ -171,6 +171,44 @@ def test_coins_that_pay_off_a_debt_are_used(kit):
     assert kit.coins.balance("ada").posted == 0
 
 
+def test_coins_that_come_back_to_a_debt_pay_it_off_and_are_used(kit):
+    kit.coins.award("ada", 10, idempotency_key="a", expires_at=NOW + DAY)
+    spent = kit.coins.spend("ada", 10, idempotency_key="s")
+    plain = kit.coins.award("ada", 5, idempotency_key="b")
+    kit.coins.spend("ada", 5, idempotency_key="t")
+    kit.coins.reverse(plain.id, idempotency_key="r")
+    assert kit.coins.balance("ada").posted == -5
+
+    kit.coins.reverse(spent.id, idempotency_key="q")
+
+    assert (kit.coins.balance("ada").posted, left(kit)) == (5, {1: 5})
+    kit.clock.advance(days=1)
+    assert kit.coins.balance("ada").posted == 0
+
+
+def test_a_hold_on_credit_that_is_over_uses_nothing_of_an_award(kit):
+    kit.coins.set_floor("ada", floor=-5)
+    kit.coins.reserve("ada", 5, expires_in_seconds=60, idempotency_key="h")
+    kit.clock.advance(minutes=1)
+
+    kit.coins.award("ada", 5, idempotency_key="a", expires_at=NOW + DAY)
+
+    assert kit.coins.expiring("ada") == [ExpiringCoins(5, NOW + DAY)]
+
+
+def test_the_end_of_an_award_is_not_missed_after_one_that_was_used_up(kit):
+    kit.coins.award("ada", 5, idempotency_key="a", expires_at=NOW + DAY)
+    kit.coins.award("ada", 7, idempotency_key="b", expires_at=NOW + 3 * DAY)
+    kit.coins.spend("ada", 5, idempotency_key="s")
+    kit.clock.advance(days=2)
+    kit.coins.award("ada", 9, idempotency_key="c", expires_at=NOW + 5 * DAY)
+    kit.clock.advance(days=1)
+
+    assert available(kit) == 9
+    with pytest.raises(InsufficientFunds):
+        kit.coins.spend("ada", 10, idempotency_key="t")
+
+
 def test_an_award_with_an_end_is_one_request(kit):
     until = NOW + DAY
     first = kit.coins.award("ada", 5, idempotency_key="k", expires_at=until)
