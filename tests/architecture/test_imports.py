@@ -45,7 +45,7 @@ HELPERS = VALUES | {
     )
 }
 KITS = ("habitkit.kit", "habitkit.services")
-BUILT_ON = {"experiments": "flags"}  # a module that is a part of another one's definitions
+BUILT_ON = {"experiments": ("flags",), "quests": ("habits", "coins")}  # these use what those do
 OUTER = ("testing", "importers", "contrib")
 VENDORS = ("contrib/", "testing/", "backends/sqlalchemy/", "backends/redis/", "backends/memcached/")
 
@@ -91,8 +91,8 @@ def is_own(file: Module, target: str) -> bool:
 
 
 def is_of_base(file: Module, target: str) -> bool:
-    base = BUILT_ON.get(file.package)
-    return base is not None and target.startswith(f"habitkit.{base}.")
+    bases = BUILT_ON.get(file.package, ())
+    return target.startswith(tuple(f"habitkit.{base}." for base in bases))
 
 
 def is_behaviour(target: str) -> bool:
