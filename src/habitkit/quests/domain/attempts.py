@@ -136,6 +136,10 @@ class Attempt:
         """How many leaves the objective has."""
         return len(evaluation.leaves(self.quest.objective))
 
+    def has_where(self, leaf: int) -> bool:
+        """Return whether a leaf of the objective asks for fields by a predicate."""
+        return getattr(evaluation.leaves(self.quest.objective)[leaf], "where", None) is not None
+
     @property
     def may_be_complete(self) -> bool:
         """False if the totals show that neither the quest nor one of its tiers is complete."""
@@ -156,11 +160,13 @@ class Change:
         before: The attempt before.
         run: The run now.
         tiers: When its tiers were completed, as far as they are.
+        tiers_before: The same before.
     """
 
     before: Attempt
     run: Run
     tiers: tuple[datetime, ...] = ()
+    tiers_before: tuple[datetime, ...] = ()
 
 
 def totals_with(
