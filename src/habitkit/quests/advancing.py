@@ -182,12 +182,9 @@ class Progress:
     def recount_dependents(self, completed: Iterable[str]) -> None:
         """Count anew the quests that start once others are complete."""
         keys = {key for it in completed for key in self._catalog.dependents.get(it, ())}
-        today = self.attempts.days.today()
-        self.attempts.load(keys, [today])
-        for key in sorted(keys):
-            for attempt in self.attempts.on(key, today):
-                if not attempt.is_closed:
-                    self.recount(attempt)
+        for attempt in self.attempts.all_of(keys):
+            if not attempt.is_closed:
+                self.recount(attempt)
 
     def recount(self, attempt: Attempt) -> None:
         """Count a run anew from the journal."""

@@ -83,6 +83,20 @@ class Attempts:
         periods = sorted(period for quest, period in self._runs if quest == key)
         return [attempt for period in periods if (attempt := self.get(key, period)) is not None]
 
+    def all_of(self, keys: Iterable[str]) -> list[Attempt]:
+        """Load all runs of quests; return the attempts, with those that begin by themselves."""
+        today, wanted = self.days.today(), sorted(keys)
+        self.load(wanted, [today])
+        for run in self._tx.port(QUESTS).runs(self._owner, wanted):
+            self._runs.setdefault((run.quest, run.period), run)
+        found = []
+        for key in wanted:
+            found += self.of(key)
+            begun = self.begin(key, today)
+            if begun is not None and self.is_new(begun):
+                found.append(begun)
+        return found
+
     def put(self, run: Run) -> None:
         """Keep a run as it is now."""
         self._runs[run.quest, run.period] = run
@@ -182,7 +196,7 @@ def recounted(
         for event in counting:
             was_kept = () if event.fields else kept.get((attempt.run.subject, event.key), ())
             if was_kept:
-                rows += was_kept
+                rows += [it for it in was_kept if attempt.covers(it.done_at, it.day, it.event_key)]
             elif event.order >= first:
                 found_now = attempt.contributions(event, days.day_of(event))
                 rows += [it for it in found_now if event.fields or not attempt.has_where(it.leaf)]

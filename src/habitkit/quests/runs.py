@@ -221,14 +221,7 @@ def _existing(
     if key not in catalog.quests:
         raise NotFound("quest", key)
     attempts = Attempts(tx, owner, catalog)
-    for run in tx.port(QUESTS).runs(owner, [key]):
-        attempts.put(run)
-    attempts.load([key], [attempts.days.today()])
-    found = attempts.of(key)
-    begun = attempts.begin(key, attempts.days.today())
-    if begun is not None and attempts.is_new(begun):
-        found.append(begun)
-    found = [it for it in found if period is None or it.run.period == period]
+    found = [it for it in attempts.all_of([key]) if period is None or it.run.period == period]
     if not found:
         action = "claim" if wanted == "COMPLETED" else "abandon"
         raise _refusal(key, "AVAILABLE", action, ("start",))
