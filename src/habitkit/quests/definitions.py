@@ -293,7 +293,12 @@ def _add_rules(
 
 
 def checked_rules(tx: Transaction, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Return valid rules."""
+    """Return valid rules.
+
+    Raises:
+        InvalidInput: If they are too many, not rules, or two have one name.
+        UnknownCurrency: If a reward has a currency that the kit's ``Economy`` does not declare.
+    """
     found = tuple(rules) if not isinstance(rules, Rule) else (rules,)
     if len(found) > _MOST_RULES or not all(isinstance(rule, Rule) for rule in found):
         expected = f"at most {_MOST_RULES} rules, such as Rule('done', HabitCompleted, ...)"

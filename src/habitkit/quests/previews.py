@@ -35,7 +35,7 @@ _MOST_SAMPLED = 1_000_000
 
 
 def preview(
-    _: KitSettings,
+    settings: KitSettings,  # noqa: ARG001 - as of all workflows
     rules: Iterable[Rule],
     *,
     owner: str | None = None,
@@ -49,6 +49,7 @@ def preview(
     were in force when it was received. Limits hold as they would.
 
     Args:
+        settings: The kit's settings.
         rules: The rules, as for ``set_rules``.
         owner: Only for this owner.
         sample: Only for so many owners, those who made their first habit first; for all owners of

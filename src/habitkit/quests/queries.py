@@ -155,7 +155,11 @@ def level(tx: Transaction, owner: str) -> Level:
 
 
 def attempt_at(tx: Transaction, owner: str, catalog: Catalog, key: str, period: str) -> Attempt:
-    """Return an owner's attempt at a quest in a period, as it is stored now."""
+    """Return an owner's attempt at a quest in a period, as it is stored now.
+
+    Raises:
+        NotFound: If nothing is stored of it.
+    """
     attempts = Attempts(tx, owner, catalog)
     attempts.load_exactly(key, period)
     found = attempts.get(key, period)

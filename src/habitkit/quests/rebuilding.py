@@ -78,7 +78,10 @@ def _content(run: Run) -> Run:
     return evolve(run, skipped=False, check_at=None)
 
 
-def rebuild_owners(_: KitSettings, owner: str | None = None) -> Steps[QuestRebuildReport]:
+def rebuild_owners(
+    settings: KitSettings,  # noqa: ARG001 - as of all workflows
+    owner: str | None = None,
+) -> Steps[QuestRebuildReport]:
     """Count quests anew from the journal, and mend what differs.
 
     Each owner is one transaction; others go on meanwhile. Backdated quests that start by themselves
@@ -86,6 +89,7 @@ def rebuild_owners(_: KitSettings, owner: str | None = None) -> Steps[QuestRebui
     abandoned or expired by then stays. What reward rules have paid is final and not touched.
 
     Args:
+        settings: The kit's settings.
         owner: Whose quests; those of all owners who have any by default.
 
     Returns:
