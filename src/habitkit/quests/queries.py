@@ -62,7 +62,7 @@ def progress(tx: Transaction, owner: str, key: str | None = None) -> list[QuestP
 
 
 def achievements(tx: Transaction, owner: str) -> list[QuestProgress]:
-    """Return how far an owner is with all achievements: quests without an end, for everybody.
+    """Return how far an owner is with all achievements, the quests for everybody without an end.
 
     Args:
         tx: The transaction.
