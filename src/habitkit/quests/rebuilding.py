@@ -11,7 +11,7 @@ from habitkit.coins.statements import balance
 from habitkit.quests.advancing import Progress
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.domain.views import QuestRebuildReport
-from habitkit.quests.leveling import retell_levels
+from habitkit.quests.leveling import correct_levels
 from habitkit.quests.store import QUESTS
 from habitkit.workflow import Call
 
@@ -69,7 +69,7 @@ def rebuild(tx: Transaction, owner: str) -> QuestRebuildReport:
     ]
     if catalog.levels is not None:
         number = catalog.levels.number_of(balance(tx, owner, catalog.levels.currency).posted)
-        if retell_levels(tx, owner, number):
+        if correct_levels(tx, owner, number):
             repaired.append(f"{owner}: level")
     return QuestRebuildReport(1, len(counted), tuple(repaired))
 
@@ -79,7 +79,7 @@ def _content(run: Run) -> Run:
 
 
 def rebuild_owners(
-    settings: KitSettings,  # noqa: ARG001 - as of all workflows
+    settings: KitSettings,  # noqa: ARG001 - what every workflow is given
     owner: str | None = None,
 ) -> Steps[QuestRebuildReport]:
     """Count quests anew from the journal, and mend what differs.
