@@ -229,9 +229,16 @@ def _plain(value: object) -> object:
         return {"type": type(value).__name__, **own}
     if has(type(value)):
         own = {name: getattr(value, name) for name in _all_fields(type(value))}
-        return {name: str(it) if type(it) is Decimal else it for name, it in own.items()}
+        return {name: _exact(it) for name, it in own.items()}
     msg = f"cannot represent a value of type {type(value).__name__} as JSON: {value!r}"
     raise TypeError(msg)
+
+
+def _exact(value: object) -> object:
+    """Turn a decimal, and those in a tuple, into text."""
+    if type(value) is tuple:
+        return [_exact(it) for it in value]
+    return str(value) if type(value) is Decimal else value
 
 
 _encode = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":")).encode

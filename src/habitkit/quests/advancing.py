@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from habitkit.errors import ReactionLoop
 from habitkit.events import Retracted
@@ -30,6 +30,7 @@ from habitkit.quests.store import QUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from habitkit.events import Event
     from habitkit.quests.domain.catalog import Catalog
@@ -94,10 +95,19 @@ def _quest_of(event: Event) -> str:
 class _Changes:
     """What changes of the contributions to one run."""
 
+    before: Attempt  # as it is stored
+    tiers: tuple[datetime, ...]  # when those that are complete were completed
     attempt: Attempt
-    added: list[Contribution]
-    removed: list[Contribution]
-    recount: list[bool]  # not empty if it has to be counted anew
+    added: list[Contribution] = field(factory=list)
+    removed: list[Contribution] = field(factory=list)
+    recount: list[bool] = field(factory=list)  # not empty if it has to be counted anew
+
+    def lacks_skipped(self, change: Change) -> bool:
+        """Return whether events that were skipped may matter for what has become of the run."""
+        before, after = self.attempt, evolve(self.attempt, run=change.run)
+        if not before.run.skipped or before.complete is None:
+            return False
+        return after.complete is None or after.complete > before.complete
 
 
 class Progress:
@@ -126,8 +136,9 @@ class Progress:
                 stored.setdefault(row.event_key, []).append(row)
         days = {event.key: self.attempts.days.day_of(event) for event in events}
         keys = {key for event in events for key in self._catalog.quests_on[event.type]}
-        earlier = {tuple(row.subject.split(":")[1:3]) for it in stored.values() for row in it}
-        self.attempts.load(keys | {key for key, _ in earlier}, days.values())
+        earlier = {row.subject.split(":")[1] for it in stored.values() for row in it}
+        stored_days = {row.day for it in stored.values() for row in it}
+        self.attempts.load(keys | earlier, {*days.values(), *stored_days})
         for event in events:
             before = stored.get(event.key, [])
             if not is_final(event, bool(before)):
@@ -164,12 +175,13 @@ class Progress:
         if not (rows or attempt.reads_streaks) or (is_new and event.retracted):
             return
         complete = attempt.complete
-        if complete is not None and event.place > complete:
-            if not attempt.run.skipped:
-                changes = self._of(attempt)
-                self._replace(changes, evolve(attempt.run, skipped=True))
+        is_later = bool(rows) and complete is not None and event.place > complete
+        if is_later and attempt.run.skipped and not attempt.reads_streaks:
             return
         changes = self._of(attempt)
+        if is_later:
+            self._replace(changes, evolve(changes.attempt.run, skipped=True))
+            return
         for row in rows:
             old = kept.pop((row.subject, row.leaf), None)
             if old == row:
@@ -195,12 +207,9 @@ class Progress:
     def recount_dependents(self, completed: Iterable[str]) -> None:
         """Count anew the quests that start once others are complete."""
         keys = {key for it in completed for key in self._catalog.dependents.get(it, ())}
-        today = self.attempts.days.today()
-        self.attempts.load(keys, [today])
-        for key in sorted(keys):
-            for attempt in self.attempts.on(key, today):
-                if not attempt.is_closed:
-                    self.recount(attempt)
+        for attempt in self.attempts.all_of(keys):
+            if not attempt.is_closed:
+                self.recount(attempt)
 
     def recount(self, attempt: Attempt) -> None:
         """Count a run anew from the journal."""
@@ -213,8 +222,17 @@ class Progress:
     def _of(self, attempt: Attempt) -> _Changes:
         subject = attempt.run.subject
         if subject not in self._changes:
-            self._changes[subject] = _Changes(attempt, [], [], [])
+            tiers: tuple[datetime, ...] = ()
+            if attempt.run.tier:
+                tiers = self._tiers(attempt, self._port.of_subject(self._owner, subject))
+            self._changes[subject] = _Changes(attempt, tiers, attempt)
         return self._changes[subject]
+
+    def _tiers(self, attempt: Attempt, rows: Sequence[Contribution]) -> tuple[datetime, ...]:
+        """Return when the tiers that are complete were completed."""
+        streaks, numbers = streaks_of(self._tx, attempt), range(1, 1 + len(attempt.quest.tiers))
+        places = [attempt.evaluate(rows, streaks, number).complete for number in numbers]
+        return tuple(place[0] for place in places if place is not None)
 
     def _replace(self, changes: _Changes, run: Run) -> None:
         attempt = evolve(changes.attempt, run=run)
@@ -230,22 +248,34 @@ class Progress:
         if not self._changes:
             return []
         self._recount()
-        changes = list(self._changes.values())
-        removed = [row for it in changes for row in it.removed]
-        added = [row for it in changes for row in it.added]
-        if removed:
-            self._port.remove(removed)
-        if added:
-            self._port.put(added)
-        evaluated = [self._evaluated(it) for it in changes]
+        self._write(self._changes.values())
+        evaluated = {subject: self._evaluated(it) for subject, it in self._changes.items()}
+        again = [it for it, now in evaluated.items() if self._changes[it].lacks_skipped(now)]
+        for subject in again:
+            self._changes[subject].recount.append(True)
+        self._recount()
+        self._write(self._changes[it] for it in again)
+        evaluated |= {subject: self._evaluated(self._changes[subject]) for subject in again}
         changed = [
-            it for it in evaluated if it.run != it.before.run or self.attempts.is_new(it.before)
+            it
+            for it in evaluated.values()
+            if it.run != it.before.run or self.attempts.is_new(it.before)
         ]
         self._port.put_runs([it.run for it in changed])
         for it in changed:
             self.attempts.put(it.run)
         emit_outcomes(self._tx, self._owner, changed)
         return [it.run for it in changed]
+
+    def _write(self, changes: Iterable[_Changes]) -> None:
+        """Write which contributions have changed."""
+        found = list(changes)
+        removed = [row for it in found for row in it.removed]
+        added = [row for it in found for row in it.added]
+        if removed:
+            self._port.remove(removed)
+        if added:
+            self._port.put(added)
 
     def _recount(self) -> None:
         """Take what the journal contributes for the runs that have to be counted anew."""
@@ -257,35 +287,36 @@ class Progress:
             row for it in attempts for row in self._port.of_subject(self._owner, it.run.subject)
         ]
         counted = recounted(self._tx, attempts, self.attempts.days, stored)
-        for attempt, rows in zip(attempts, counted, strict=True):
-            subject = attempt.run.subject
+        for changes, rows in zip(again, counted, strict=True):
+            attempt, subject = changes.attempt, changes.attempt.run.subject
             before = [row for row in stored if row.subject == subject]
             removed = [row for row in before if row not in set(rows)]
             added = [row for row in rows if row not in set(before)]
-            run = evolve(attempt.run, skipped=False)
-            self._changes[subject] = _Changes(evolve(attempt, run=run), added, removed, [])
+            totals = totals_with((), attempt.leaf_count, before, ())
+            run = evolve(attempt.run, skipped=False, totals=totals)
+            self._changes[subject] = _Changes(
+                changes.before, changes.tiers, evolve(attempt, run=run), added, removed
+            )
 
     def _evaluated(self, changes: _Changes) -> Change:
         """Return what has become of a run by the contributions that are stored now."""
         attempt = changes.attempt
-        run, quest = attempt.run, attempt.quest
+        run = attempt.run
         totals = totals_with(run.totals, attempt.leaf_count, changes.added, changes.removed)
         run = evolve(run, totals=totals)
         can_change = run.complete_at is not None or run.tier
         if not can_change and not attempt.may_be_complete(totals):
-            return Change(attempt, self._checked(attempt, run))
+            return Change(changes.before, self._checked(attempt, run))
         rows = self._port.of_subject(self._owner, run.subject)
-        streaks = streaks_of(self._tx, attempt)
-        reached = attempt.evaluate(rows, streaks).complete
-        tiers = [attempt.evaluate(rows, streaks, 1 + n).complete for n in range(len(quest.tiers))]
-        done = tuple(place[0] for place in tiers if place is not None)
+        reached = attempt.evaluate(rows, streaks_of(self._tx, attempt)).complete
+        done = self._tiers(attempt, rows)
         run = after_evaluation(run, reached, len(done))
         later = [] if reached is None else [row for row in rows if row.place > reached]
         if later:
             self._port.remove(later)
             totals = totals_with(totals, attempt.leaf_count, (), later)
             run = evolve(run, totals=totals, skipped=True)
-        return Change(attempt, self._checked(attempt, run), done)
+        return Change(changes.before, self._checked(attempt, run), done, changes.tiers)
 
     def _checked(self, attempt: Attempt, run: Run) -> Run:
         """Return a run with the instant at which time alone may change it."""

@@ -56,8 +56,8 @@ class Attempts:
         """Load the runs of quests in the periods of some days, and those that these require."""
         wanted = set(keys)
         for key in list(wanted):
-            if key in self._catalog.quests:
-                wanted.update(self._catalog.latest(key).quest.requires)
+            for version in self._catalog.quests.get(key, ()):
+                wanted.update(version.quest.requires)
         periods = {"", *(period_of(it, day).name for day in days for it in _REPEATS)}
         places = {(key, period) for key in wanted for period in periods} - self._loaded
         if places:
@@ -77,6 +77,25 @@ class Attempts:
         if run is None or key not in self._catalog.quests:
             return None
         return self._attempt(self._catalog.version(key, run.version).quest, run)
+
+    def of(self, key: str) -> list[Attempt]:
+        """Return the attempts at a quest whose runs were loaded or put, by their periods."""
+        periods = sorted(period for quest, period in self._runs if quest == key)
+        return [attempt for period in periods if (attempt := self.get(key, period)) is not None]
+
+    def all_of(self, keys: Iterable[str]) -> list[Attempt]:
+        """Load all runs of quests; return the attempts, with those that begin by themselves."""
+        today, wanted = self.days.today(), sorted(keys)
+        self.load(wanted, [today])
+        for run in self._tx.port(QUESTS).runs(self._owner, wanted):
+            self._runs.setdefault((run.quest, run.period), run)
+        found = []
+        for key in wanted:
+            found += self.of(key)
+            begun = self.begin(key, today)
+            if begun is not None and self.is_new(begun):
+                found.append(begun)
+        return found
 
     def put(self, run: Run) -> None:
         """Keep a run as it is now."""
@@ -160,7 +179,8 @@ def recounted(
         tx: The transaction.
         attempts: The attempts.
         days: The owner's days.
-        stored: What is stored: it stays for events whose fields were erased.
+        stored: What is stored: it stays for events whose fields were erased. For those of which
+            nothing is stored no predicate can tell any more, so that they do not count by one.
     """
     if not attempts:
         return []
@@ -176,17 +196,19 @@ def recounted(
         first = _started(attempt, events)
         rows: list[Contribution] = []
         for event in counting:
-            if not event.fields:
-                rows += kept.get((attempt.run.subject, event.key), ())
+            was_kept = () if event.fields else kept.get((attempt.run.subject, event.key), ())
+            if was_kept:
+                rows += [it for it in was_kept if attempt.covers(it.done_at, it.day, it.event_key)]
             elif event.order >= first:
-                rows += attempt.contributions(event, days.day_of(event))
+                found_now = attempt.contributions(event, days.day_of(event))
+                rows += [it for it in found_now if event.fields or not attempt.has_where(it.leaf)]
         found.append(sorted(rows, key=lambda row: (row.done_at, row.event_key, row.leaf)))
     return found
 
 
 def _started(attempt: Attempt, events: Iterable[CountedEvent]) -> int:
     """Return the order of the event with which a quest was started by its owner, or 0."""
-    if attempt.quest.backdate or attempt.quest.start == "auto":
+    if attempt.quest.backdate:
         return 0
     wanted = {"quest": attempt.run.quest, "period": attempt.run.period}
     orders = [event.order for event in events if event.type == _STARTED and event.fields == wanted]

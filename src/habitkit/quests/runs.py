@@ -233,15 +233,13 @@ def _existing(
     """
     if key not in catalog.quests:
         raise NotFound("quest", key)
-    runs = [
-        run for run in tx.port(QUESTS).runs(owner, [key]) if period is None or run.period == period
-    ]
-    if not runs:
+    attempts = Attempts(tx, owner, catalog)
+    found = [it for it in attempts.all_of([key]) if period is None or it.run.period == period]
+    if not found:
         action = "claim" if wanted == "COMPLETED" else "abandon"
         raise _refusal(key, "AVAILABLE", action, ("start",))
-    matching = [run for run in runs if run.state == wanted]
-    run = (matching or runs)[-1]
-    return attempt_at(tx, owner, catalog, key, run.period), Attempts(tx, owner, catalog)
+    matching = [it for it in found if it.run.state == wanted]
+    return (matching or found)[-1], attempts
 
 
 def _refusal(key: str, state: str, action: str, allowed: tuple[str, ...]) -> QuestStateError:

@@ -136,6 +136,10 @@ class Attempt:
         """How many leaves the objective has."""
         return len(evaluation.leaves(self.quest.objective))
 
+    def has_where(self, leaf: int) -> bool:
+        """Return whether a leaf of the objective asks for fields by a predicate."""
+        return getattr(evaluation.leaves(self.quest.objective)[leaf], "where", None) is not None
+
     def may_be_complete(self, totals: Sequence[Decimal]) -> bool:
         """Return False if totals show that neither the quest nor one of its tiers is complete."""
         objectives = map(self.quest.objective_of, range(len(self.quest.tiers) + 1))
@@ -155,11 +159,13 @@ class Change:
         before: The attempt before.
         run: The run now.
         tiers: When its tiers were completed, as far as they are.
+        tiers_before: The same before.
     """
 
     before: Attempt
     run: Run
     tiers: tuple[datetime, ...] = ()
+    tiers_before: tuple[datetime, ...] = ()
 
 
 def totals_with(
