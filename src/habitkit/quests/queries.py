@@ -67,7 +67,7 @@ def progress(
 
 
 def achievements(tx: Transaction, owner: str) -> list[QuestProgress]:
-    """Return how far an owner is with all achievements: quests without an end, for everybody.
+    """Return how far an owner is with all achievements, the quests for everybody without an end.
 
     Args:
         tx: The transaction.
