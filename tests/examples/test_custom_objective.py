@@ -14,6 +14,7 @@ from habitkit.habits import HabitCompleted
 from habitkit.quests import All, Count, Quest, QuestSettings
 
 FIRST, DAY = date(2026, 1, 5), timedelta(days=1)  # a Monday
+DAYS = [day for day in (FIRST + n * DAY for n in range(35)) if day.weekday() >= 4]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_the_example_completes_a_quest_and_takes_it_back(example, capsys):
 
 @settings(max_examples=15, deadline=None)
 @given(
-    days=st.lists(st.dates(FIRST, FIRST + 34 * DAY), min_size=1, max_size=12, unique=True),
+    days=st.lists(st.sampled_from(DAYS), min_size=3, max_size=12, unique=True),
     wanted=st.integers(1, 3),
 )
 def test_weekends_are_counted_in_any_order_of_arrival(example, days, wanted):
