@@ -57,14 +57,16 @@ def start(
     quest_key = _key(key)
     tx.lock(owner)
 
-    def work(_: UUID) -> QuestProgress:
+    def work(_: UUID) -> str:
         return _start(tx, owner, quest_key)
 
     request = {"quest": quest_key}
-    return tx.once(owner, "quests.start", idempotency_key, request, QuestProgress, work)
+    at = tx.once(owner, "quests.start", idempotency_key, request, str, work)
+    return _seen(tx, owner, quest_key, at)
 
 
-def _start(tx: Transaction, owner: str, key: str) -> QuestProgress:
+def _start(tx: Transaction, owner: str, key: str) -> str:
+    """Start a quest, and return the period."""
     catalog = catalog_of(tx)
     if key not in catalog.quests or key in catalog.retired:
         raise NotFound("quest", key)
@@ -106,7 +108,7 @@ def _start(tx: Transaction, owner: str, key: str) -> QuestProgress:
     else:
         progress.touch(attempt)
     progress.finish()
-    return view(tx, attempt_at(tx, owner, catalog, key, period), days)
+    return period
 
 
 def claim(
@@ -136,14 +138,16 @@ def claim(
     quest_key, of_period = _key(key), _period(period)
     tx.lock(owner)
 
-    def work(_: UUID) -> QuestProgress:
+    def work(_: UUID) -> str:
         return _claim(tx, owner, quest_key, of_period)
 
     request = {"quest": quest_key, "period": of_period}
-    return tx.once(owner, "quests.claim", idempotency_key, request, QuestProgress, work)
+    at = tx.once(owner, "quests.claim", idempotency_key, request, str, work)
+    return _seen(tx, owner, quest_key, at)
 
 
-def _claim(tx: Transaction, owner: str, key: str, period: str | None) -> QuestProgress:
+def _claim(tx: Transaction, owner: str, key: str, period: str | None) -> str:
+    """Claim a reward, and return the period."""
     catalog = catalog_of(tx)
     attempt, attempts = _existing(tx, owner, catalog, key, period, "COMPLETED")
     quest, days = attempt.quest, attempts.days
@@ -155,7 +159,7 @@ def _claim(tx: Transaction, owner: str, key: str, period: str | None) -> QuestPr
     tx.port(QUESTS).put_runs([run])
     tx.emit(owner, [QuestClaimed(owner, tx.now, key, run.period)])
     settle(tx, owner, reward_of(attempt, run))
-    return view(tx, attempt_at(tx, owner, catalog, key, run.period), days)
+    return run.period
 
 
 def abandon(
@@ -184,14 +188,16 @@ def abandon(
     quest_key, of_period = _key(key), _period(period)
     tx.lock(owner)
 
-    def work(_: UUID) -> QuestProgress:
+    def work(_: UUID) -> str:
         return _abandon(tx, owner, quest_key, of_period)
 
     request = {"quest": quest_key, "period": of_period}
-    return tx.once(owner, "quests.abandon", idempotency_key, request, QuestProgress, work)
+    at = tx.once(owner, "quests.abandon", idempotency_key, request, str, work)
+    return _seen(tx, owner, quest_key, at)
 
 
-def _abandon(tx: Transaction, owner: str, key: str, period: str | None) -> QuestProgress:
+def _abandon(tx: Transaction, owner: str, key: str, period: str | None) -> str:
+    """Give up a quest, and return the period."""
     catalog = catalog_of(tx)
     attempt, attempts = _existing(tx, owner, catalog, key, period, "ACTIVE")
     state = state_now(tx, attempt, attempts.days)
@@ -201,7 +207,14 @@ def _abandon(tx: Transaction, owner: str, key: str, period: str | None) -> Quest
     run = evolve(attempt.run, state="ABANDONED", check_at=None)
     tx.port(QUESTS).put_runs([run])
     tx.emit(owner, [QuestAbandoned(owner, tx.now, key, run.period)])
-    return view(tx, attempt_at(tx, owner, catalog, key, run.period), attempts.days)
+    return run.period
+
+
+def _seen(tx: Transaction, owner: str, key: str, period: str) -> QuestProgress:
+    """Return how far an owner is with a quest now."""
+    catalog = catalog_of(tx)
+    attempt = attempt_at(tx, owner, catalog, key, period)
+    return view(tx, attempt, Attempts(tx, owner, catalog).days)
 
 
 def _existing(
