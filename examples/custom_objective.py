@@ -18,7 +18,7 @@ from attrs import field, frozen, validators
 
 from habitkit import HabitKit, HabitKitError, Schedule
 from habitkit.habits import HabitCompleted
-from habitkit.quests import Counted, CountedEvent, Measure, Quest, QuestSettings, Reached, Reward
+from habitkit.quests import Counted, CountedEvent, Measured, Quest, QuestSettings, Reached, Reward
 from habitkit.testing import FakeClock
 
 SATURDAY = 5
@@ -47,10 +47,10 @@ class Weekends:
         """The types of events that can change it."""
         return frozenset({HabitCompleted.__name__})
 
-    def measure(self, event: CountedEvent) -> Measure | None:
+    def measure(self, event: CountedEvent) -> Measured | None:
         """Count the days of a weekend."""
         day = event.day
-        return Measure() if day is not None and day.weekday() >= SATURDAY else None
+        return Measured() if day is not None and day.weekday() >= SATURDAY else None
 
     def evaluate(self, counted: Counted) -> Reached:
         """Return how many weekends there are; the first day of the n-th completes it."""
