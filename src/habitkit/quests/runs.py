@@ -57,12 +57,11 @@ def start(
     quest_key = _key(key)
     tx.lock(owner)
 
-    def work(_: UUID) -> str:
-        return _start(tx, owner, quest_key)
+    def work(_: UUID) -> QuestProgress:
+        return _seen(tx, owner, quest_key, _start(tx, owner, quest_key))
 
     request = {"quest": quest_key}
-    at = tx.once(owner, "quests.start", idempotency_key, request, str, work)
-    return _seen(tx, owner, quest_key, at)
+    return tx.once(owner, "quests.start", idempotency_key, request, QuestProgress, work)
 
 
 def _start(tx: Transaction, owner: str, key: str) -> str:
@@ -138,12 +137,11 @@ def claim(
     quest_key, of_period = _key(key), _period(period)
     tx.lock(owner)
 
-    def work(_: UUID) -> str:
-        return _claim(tx, owner, quest_key, of_period)
+    def work(_: UUID) -> QuestProgress:
+        return _seen(tx, owner, quest_key, _claim(tx, owner, quest_key, of_period))
 
     request = {"quest": quest_key, "period": of_period}
-    at = tx.once(owner, "quests.claim", idempotency_key, request, str, work)
-    return _seen(tx, owner, quest_key, at)
+    return tx.once(owner, "quests.claim", idempotency_key, request, QuestProgress, work)
 
 
 def _claim(tx: Transaction, owner: str, key: str, period: str | None) -> str:
@@ -188,12 +186,11 @@ def abandon(
     quest_key, of_period = _key(key), _period(period)
     tx.lock(owner)
 
-    def work(_: UUID) -> str:
-        return _abandon(tx, owner, quest_key, of_period)
+    def work(_: UUID) -> QuestProgress:
+        return _seen(tx, owner, quest_key, _abandon(tx, owner, quest_key, of_period))
 
     request = {"quest": quest_key, "period": of_period}
-    at = tx.once(owner, "quests.abandon", idempotency_key, request, str, work)
-    return _seen(tx, owner, quest_key, at)
+    return tx.once(owner, "quests.abandon", idempotency_key, request, QuestProgress, work)
 
 
 def _abandon(tx: Transaction, owner: str, key: str, period: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from uuid import UUID
 
 from attrs import Factory, evolve, field, frozen
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from typing import Self
 
 __all__ = ["Quest", "QuestVersion", "Revoke", "Tier", "is_quest_key"]
-
-T = TypeVar("T")
 
 Revoke: TypeAlias = Literal["until_sealed", "until_claimed", "never"]
 
@@ -94,9 +92,11 @@ def _is_objective(_: object, __: object, value: Any) -> None:
     expect_objective(value)
 
 
-def _as_tuple(value: Iterable[T]) -> tuple[T, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        return cast("tuple[T, ...]", value)  # which is refused
+def _texts(value: Iterable[str]) -> tuple[str, ...]:
+    return cast("tuple[str, ...]", value) if isinstance(value, str) else tuple(value)
+
+
+def _tiers(value: Iterable[Tier]) -> tuple[Tier, ...]:
     return tuple(value)
 
 
@@ -180,7 +180,7 @@ class Quest:
         validator=optional(_expect_kind(Window, "a Window, such as Window.from_start(7)")),
     )
     requires: tuple[str, ...] = field(
-        default=(), kw_only=True, converter=_as_tuple, validator=_expect_keys
+        default=(), kw_only=True, converter=_texts, validator=_expect_keys
     )
     claim: Literal["auto", "manual"] = field(
         default="auto", kw_only=True, validator=_one_of("auto", "manual")
@@ -188,7 +188,7 @@ class Quest:
     repeat: Literal["daily", "weekly", "monthly"] | None = field(
         default=None, kw_only=True, validator=_one_of(*_REPEATS)
     )
-    tiers: tuple[Tier, ...] = field(default=(), kw_only=True, converter=_as_tuple)
+    tiers: tuple[Tier, ...] = field(default=(), kw_only=True, converter=_tiers)
     revoke: Revoke = field(
         default=Factory(_default_revoke, takes_self=True),
         kw_only=True,
@@ -199,7 +199,7 @@ class Quest:
     )
     backdate: bool = field(default=False, kw_only=True, validator=_expect_bool)
     credits: tuple[str, ...] = field(
-        default=("full",), kw_only=True, converter=_as_tuple, validator=_expect_credits
+        default=("full",), kw_only=True, converter=_texts, validator=_expect_credits
     )
     habit: UUID | None = field(default=None, kw_only=True, converter=_as_uuid)
 

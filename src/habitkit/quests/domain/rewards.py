@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from attrs import field, frozen
 from attrs import fields as fields_of
@@ -112,6 +112,9 @@ class Reward:
         >>> [(due.key, due.name, due.amount) for due in reward.dues("week", {"slots": 8})]
         [('week', 'coin', 10), ('week:xp', 'xp', 50)]
     """
+
+    by_dict: ClassVar[bool] = True
+    """It is stored by ``to_dict``, as it contains formulas."""
 
     coins: Amount = field(default=0, validator=_amount)
     xp: Amount = field(default=0, validator=_amount)
