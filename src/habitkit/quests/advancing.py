@@ -106,23 +106,21 @@ class Progress:
         for event in events:
             before = stored.get(event.key, [])
             if not is_final(event, bool(before)):
-                self._count(event, before)
-                stored[event.key] = []
-                for changes in self._changes.values():
-                    stored[event.key] += [
-                        row for row in changes.added if row.event_key == event.key
-                    ]
+                stored[event.key] = self._count(event, before)
 
-    def _count(self, event: CountedEvent, before: Iterable[Contribution]) -> None:
-        """Count one event, of which some contributions are stored."""
+    def _count(self, event: CountedEvent, before: Iterable[Contribution]) -> list[Contribution]:
+        """Count one event, of which there are some contributions; return those there are now."""
         day = self.attempts.days.day_of(event)
         kept = {(row.subject, row.leaf): row for row in before}
+        found: list[Contribution] = []
         for key in self._catalog.quests_on[event.type]:
             for attempt in self.attempts.on(key, day):
                 if not attempt.is_closed:
-                    self._contribute(attempt, event, attempt.contributions(event, day), kept)
+                    rows = attempt.contributions(event, day)
+                    found += self._contribute(attempt, event, rows, kept)
         for row in kept.values():
             self._take_back(row)
+        return found
 
     def _contribute(
         self,
@@ -130,42 +128,48 @@ class Progress:
         event: CountedEvent,
         rows: Sequence[Contribution],
         kept: dict[tuple[str, int], Contribution],
-    ) -> None:
-        """Add what an event contributes to one run, in place of what is stored of it."""
+    ) -> Sequence[Contribution]:
+        """Add what an event contributes to one run, in place of what there is, and return it."""
         is_new = self.attempts.is_new(attempt)
         if is_new and attempt.quest.backdate:
             self.recount(attempt)
-            return
+            return ()
         if not (rows or attempt.reads_streaks) or (is_new and event.retracted):
-            return
+            return ()
         complete = attempt.complete
         if complete is not None and event.place > complete:
             if not attempt.run.skipped:
                 changes = self._of(attempt)
                 self._replace(changes, evolve(attempt.run, skipped=True))
-            return
+            return ()
         changes = self._of(attempt)
         for row in rows:
             old = kept.pop((row.subject, row.leaf), None)
             if old == row:
                 continue
             if old is not None:
-                changes.removed.append(old)
+                self._remove(changes, old)
             changes.added.append(row)
+        return rows
 
     def _take_back(self, row: Contribution) -> None:
         """Take back a contribution that an event no longer makes."""
         _, key, period = row.subject.split(":", 2)
-        attempt = self.attempts.get(key, period)
+        changes = self._changes.get(row.subject)  # a run that begins here is not stored yet
+        attempt = self.attempts.get(key, period) if changes is None else changes.attempt
         if attempt is None or attempt.is_closed:
             return
         changes = self._of(attempt)
+        if self._remove(changes, row) and attempt.run.skipped:
+            changes.recount.append(True)
+
+    def _remove(self, changes: _Changes, row: Contribution) -> bool:
+        """Take a contribution out; return whether it is a stored one, which is to be deleted."""
         if row in changes.added:
             changes.added.remove(row)
-            return
+            return False
         changes.removed.append(row)
-        if attempt.run.skipped:
-            changes.recount.append(True)
+        return True
 
     def recount_dependents(self, completed: Iterable[str]) -> None:
         """Count anew the quests that start once others are complete."""

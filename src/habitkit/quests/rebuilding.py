@@ -75,7 +75,9 @@ def rebuild(tx: Transaction, owner: str) -> QuestRebuildReport:
 
 
 def _content(run: Run) -> Run:
-    return evolve(run, skipped=False, check_at=None)
+    """Return what the events say of a run; one that begins has no totals yet."""
+    totals = run.totals if any(run.totals) else ()
+    return evolve(run, totals=totals, skipped=False, check_at=None)
 
 
 def rebuild_owners(

@@ -66,11 +66,12 @@ class _LimitedRules:
         limited = [event for event in events if self._book.limited(event.type)]
         if not limited:
             return
-        stored: dict[str, list[Contribution]] = {}
-        for kept in self._port.of_events(self._owner, [event.key for event in limited]):
-            if kept.subject.startswith(LIMITED):
-                stored.setdefault(kept.event_key, []).append(kept)
+        stored = self._stored(event.key for event in limited)
+        counted: set[str] = set()
         for event in limited:
+            if event.key in counted:  # one may become true and untrue at once
+                stored[event.key] = self._stored([event.key]).get(event.key, [])
+            counted.add(event.key)
             before = stored.get(event.key, [])
             if is_final(event, bool(before)):
                 continue
@@ -81,6 +82,20 @@ class _LimitedRules:
                     self._drop(kept, event)
             for subject, rule in wanted.items():
                 self._keep(subject, rule, event)
+
+    def _stored(self, keys: Iterable[str]) -> dict[str, list[Contribution]]:
+        """Return what is kept of events, by their keys."""
+        found: dict[str, list[Contribution]] = {}
+        for kept in self._port.of_events(self._owner, list(keys)):
+            if kept.subject.startswith(LIMITED):
+                found.setdefault(kept.event_key, []).append(kept)
+        return found
+
+    def _take(self, dues: Sequence[Due]) -> None:
+        """Take back what an event was due; it may have been given just before."""
+        self.taken += dues
+        places = {(due.kind, due.key) for due in dues}
+        self.given = [due for due in self.given if (due.kind, due.key) not in places]
 
     def _subject(self, rule: Rule, event: CountedEvent) -> str:
         assert rule.limit is not None  # noqa: S101 - they were asked for by their limit
@@ -102,7 +117,7 @@ class _LimitedRules:
         self.given += rule.give.dues(f"{event.key}:{rule.name}", event.fields)
         if last is not None:
             self._port.remove([last])
-            self.taken += rule.give.nothing(f"{last.event_key}:{rule.name}")
+            self._take(rule.give.nothing(f"{last.event_key}:{rule.name}"))
 
     def _drop(self, kept: Contribution, event: CountedEvent) -> None:
         """Take an event out of its group; if the group was full, the next one moves up."""
@@ -111,7 +126,7 @@ class _LimitedRules:
         group = self._port.of_subject(self._owner, kept.subject)
         self._port.remove([kept])
         for rule in rules:
-            self.taken += rule.give.nothing(f"{kept.event_key}:{name}")
+            self._take(rule.give.nothing(f"{kept.event_key}:{name}"))
         if len(group) < max((it.limit.most for it in rules if it.limit is not None), default=0):
             return
         remaining = {it.event_key for it in group} - {kept.event_key}
