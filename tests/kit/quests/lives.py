@@ -83,9 +83,7 @@ QUESTS = (
         reward=Reward(9),
         start="auto",
     ),
-    Quest(
-        "day", "A day", Count(HabitCompleted, 2), reward=Reward(3), repeat="daily", start="auto"
-    ),
+    Quest("day", "A day", Count(HabitCompleted, 2), reward=Reward(3), repeat="daily", start="auto"),
     Quest("week", "A week", Sum("walk", "km", 5), reward=Reward(4), repeat="weekly", start="auto"),
     Quest("then", "Then", Count("walk", 1), requires=("count",), reward=Reward(xp=9), start="auto"),
     Quest(
@@ -233,7 +231,9 @@ class Life:
         for fields in told.values():
             fields.pop("granted_for", None)
         grants = self.kit.export(self.owner)["quests"]["grants"]
-        keys = [f"{key}:{rule.name}{more}" for key in self._keys() for rule in RULES for more in MORE]
+        keys = [
+            f"{key}:{rule.name}{more}" for key in self._keys() for rule in RULES for more in MORE
+        ]
         keys += [f"{key}{more}" for key in told for more in MORE]
         paid = entitlements(self.store, self.owner, keys)
         return {

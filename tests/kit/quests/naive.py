@@ -43,7 +43,9 @@ def happened(events: Iterable[StoredEvent]) -> list[Happened]:
     return sorted(found, key=lambda it: it[:2])
 
 
-def covered(quest: Quest, events: Iterable[Happened], start: datetime, period: str) -> list[Happened]:
+def covered(
+    quest: Quest, events: Iterable[Happened], start: datetime, period: str
+) -> list[Happened]:
     """Return the events that count for a quest of a period that was started at an instant."""
     first, last = date.min, date.max
     if quest.repeat is not None:

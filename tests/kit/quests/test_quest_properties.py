@@ -25,7 +25,7 @@ from tests.kit.quests.lives import (
     once_a_day,
     settled,
 )
-from tests.kit.quests.naive import covered, happened, reached
+from tests.kit.quests.naive import Place, covered, happened, reached
 from tests.kit.support import examples
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def differences(life: Life) -> dict[str, object]:
     net = life.kit.read(lambda tx: list(tx.stores.events.net(life.owner, TYPES, None)))
     events = happened(net)
     wrong: dict[str, object] = {}
-    places = {}
+    places: dict[str, Place | None] = {}
     for quest in QUESTS:
-        for run in life.kit.quests.progress(life.owner, quest.key):
+        for run in life.kit.quests.progress(life.owner, quest.key, all_periods=True):
             start: datetime = NOW
             counted = covered(quest, events, start, run.period)
             if quest.requires:
@@ -59,7 +59,8 @@ def differences(life: Life) -> dict[str, object]:
             if found != expected:
                 wrong[f"{quest.key} {run.period}"] = (found, expected)
             done = [
-                reached(quest.objective_of(1 + tier), counted)[1] for tier in range(len(quest.tiers))
+                reached(quest.objective_of(1 + tier), counted)[1]
+                for tier in range(len(quest.tiers))
             ]
             if run.tier != len([place for place in done if place is not None]):
                 wrong[f"tiers of {quest.key}"] = (run.tier, done)
