@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -183,8 +184,8 @@ def test_what_has_not_begun_or_is_over_cannot_be_started(kit: TestKit) -> None:
 def test_a_quest_that_starts_by_itself_is_neither_started_nor_abandoned(kit: TestKit) -> None:
     kit.quests.define(Quest("walks", "Walks", Count("walk", 2), start="auto", repeat="daily"))
 
-    for call in (kit.quests.start, kit.quests.abandon, kit.quests.claim):
-        error = refused(QuestStateError, lambda call=call: call("ada", "walks"))
+    for verb in (kit.quests.start, kit.quests.abandon, kit.quests.claim):
+        error = refused(QuestStateError, partial(verb, "ada", "walks"))
         assert (error.state, error.allowed) == ("ACTIVE", ())
     kit.events.record("ada", "walk")
     error = refused(QuestStateError, lambda: kit.quests.abandon("ada", "walks"))
