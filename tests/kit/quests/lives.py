@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["QUESTS", "RULES", "Deed", "Life", "deeds", "settled"]
 
 DAYS = 6
 DAY = 1440
@@ -83,9 +82,7 @@ QUESTS = (
         reward=Reward(9),
         start="auto",
     ),
-    Quest(
-        "day", "A day", Count(HabitCompleted, 2), reward=Reward(3), repeat="daily", start="auto"
-    ),
+    Quest("day", "A day", Count(HabitCompleted, 2), reward=Reward(3), repeat="daily", start="auto"),
     Quest("week", "A week", Sum("walk", "km", 5), reward=Reward(4), repeat="weekly", start="auto"),
     Quest("then", "Then", Count("walk", 1), requires=("count",), reward=Reward(xp=9), start="auto"),
     Quest(
@@ -148,19 +145,32 @@ class Act(NamedTuple):
     is_undo: bool
 
 
-def deeds(size: int = 14) -> st.SearchStrategy[list[Deed]]:
-    """Return lives."""
+@st.composite
+def deeds(draw: st.DrawFn, size: int = 10) -> list[Deed]:
+    """Draw a life in which most of the days are done."""
     late = st.one_of(st.just(0), st.integers(0, _HALF_DAY - 1))
-    deed = st.builds(
+    undone = st.one_of(st.none(), st.none(), st.none(), st.integers(1, _HALF_DAY - 1))
+    found = []
+    for day in range(DAYS):
+        regular = draw(st.sampled_from(("run", "run", "run read", "run walk", "walk", "")))
+        for number, kind in enumerate(regular.split()):
+            minute = day * DAY + 60 + number
+            km = draw(st.sampled_from((2, 3, 5.5)))
+            route = draw(st.sampled_from("abc"))
+            found.append(Deed(minute, kind, draw(late), draw(undone), km, route))
+    odd = st.builds(
         Deed,
         st.integers(1, DAYS * DAY - 1),
-        st.sampled_from(("run", "run", "read", "walk", "walk")),
+        st.sampled_from(("run", "read", "walk", "walk")),
         late,
-        st.one_of(st.none(), st.none(), st.integers(1, _HALF_DAY - 1)),
+        undone,
         st.sampled_from((0, 0.1, 1, 2, 3, 5.5)),
         st.sampled_from("abcd"),
     )
-    return st.lists(deed, max_size=size, unique_by=lambda it: it.done)
+    for deed in draw(st.lists(odd, max_size=size)):
+        if all(deed.done != it.done for it in found):
+            found.append(deed)
+    return found
 
 
 class Life:
@@ -233,7 +243,9 @@ class Life:
         for fields in told.values():
             fields.pop("granted_for", None)
         grants = self.kit.export(self.owner)["quests"]["grants"]
-        keys = [f"{key}:{rule.name}{more}" for key in self._keys() for rule in RULES for more in MORE]
+        keys = [
+            f"{key}:{rule.name}{more}" for key in self._keys() for rule in RULES for more in MORE
+        ]
         keys += [f"{key}{more}" for key in told for more in MORE]
         paid = entitlements(self.store, self.owner, keys)
         return {
