@@ -270,10 +270,10 @@ def _checked_op(op: object, what: str) -> str:
     raise InvalidInput(what, given=op, expected=f"one of: {', '.join(_OPERATORS)}")
 
 
-def _check_parts(op: str, parts: object, what: str = "parts", kind: type = Predicate) -> None:
+def _check_parts(op: str, parts: Any, what: str = "parts", kind: type = Predicate) -> None:
     most = 1 if op == "not" else MOST_VALUES if op in _JOINS else 0
     fits = isinstance(parts, tuple) and min(most, 1) <= len(parts) <= most
-    if not fits or not all(isinstance(part, kind) for part in parts):  # type: ignore[attr-defined]
+    if not (fits and all(isinstance(part, kind) for part in parts)):
         expected = {0: "none", 1: "a list of one"}.get(most, f"a list of 1 to {most} predicates")
         raise InvalidInput(what, given=parts, expected=f"{expected} for {op}")
 

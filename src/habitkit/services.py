@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from habitkit.flags.service import FlagService
     from habitkit.habits.service import HabitService, StreakService
     from habitkit.journal.service import EventService
-    from habitkit.quests.service import QuestService
+    from habitkit.quests.service import OwnedQuestService, QuestService
     from habitkit.runner import Runner
     from habitkit.transaction import Transaction
 
@@ -131,19 +131,15 @@ class Services(Service[M]):
         return self._runner  # type: ignore[no-any-return]
 
 
-class _QuestsInOneTransaction(Services[M]):
-    """The quests of a view whose calls are one transaction each."""
+class _Owned(Services[M]):
+    """The services in the scope of one owner: whatever belongs to another does not exist."""
 
     @cached_property
-    def quests(self) -> QuestService[M]:
-        """Quests, achievements, levels and reward rules."""
-        from habitkit.quests.service import QuestService  # noqa: PLC0415 - only where it is used
+    def quests(self) -> OwnedQuestService[M]:
+        """Quests, achievements and levels."""
+        from habitkit.quests.service import OwnedQuestService  # noqa: PLC0415
 
-        return QuestService(self._supporting("quests"))
-
-
-class _Owned(_QuestsInOneTransaction[M]):
-    """The services in the scope of one owner: whatever belongs to another does not exist."""
+        return OwnedQuestService(self._supporting("quests"))
 
     @property
     def owner(self) -> str:
@@ -179,8 +175,15 @@ class EveryOwner(Services[M]):
         return OwnedKit(runner) if isinstance(runner, SyncRunner) else AsyncOwnedKit(runner)
 
 
-class _Host(EveryOwner[M], _QuestsInOneTransaction[M]):
+class _Host(EveryOwner[M]):
     """The services inside one transaction of the host."""
+
+    @cached_property
+    def quests(self) -> QuestService[M]:
+        """Quests, achievements, levels and reward rules."""
+        from habitkit.quests.service import QuestService  # noqa: PLC0415 - only where it is used
+
+        return QuestService(self._supporting("quests"))
 
     @cached_property
     def flags(self) -> FlagService[M]:

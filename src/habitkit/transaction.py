@@ -190,10 +190,6 @@ class Transaction:
         except KeyError:
             raise NotLocked(owner) from None
 
-    def holds(self, owner: str) -> bool:
-        """Return whether this transaction holds an owner's lock."""
-        return owner in self._locked
-
     def next_seq(self, owner: str) -> int:
         """Return the next place in the order in which a locked owner's facts are recorded.
 
@@ -205,7 +201,10 @@ class Transaction:
         self._recorded += 1  # a savepoint that is undone does not take it back
         return seq
 
-    # -- what happened -------------------------------------------------------------------------
+    @property
+    def emitted(self) -> tuple[Sequence[Event], int]:
+        """The events that were emitted so far, and how many of them are written."""
+        return self._emitted, self._written
 
     def emit(self, owner: str, events: Sequence[Event]) -> list[Event]:
         """Emit what happened to a locked owner and let every reaction act on it.
@@ -244,26 +243,6 @@ class Transaction:
         finally:
             chain.pop()
         return emitted[start:]
-
-    def unwritten(self, owner: str) -> list[tuple[str, Event]]:
-        """Return an owner's events that are emitted and not written yet, with their places.
-
-        The place of an event is ``@{rev}.{position}``, where the journal will have it.
-
-        Raises:
-            NotLocked: If the owner's lock is not held.
-        """
-        rev = self.rev(owner)
-        mine = [(n, it) for n, it in enumerate(self._emitted) if it.owner == owner]
-        return [
-            (f"@{rev}.{position}", event)
-            for position, (n, event) in enumerate(mine)
-            if n >= self._written
-        ]
-
-    def place_of(self, event: Event) -> str:
-        """Return the place of an event that was emitted in this transaction: see ``unwritten``."""
-        return next(place for place, it in self.unwritten(event.owner) if it is event)
 
     def send(self, event: Event, key: str) -> bool:
         """Send an event to another owner's inbox; it is emitted under that owner's own lock.

@@ -35,7 +35,7 @@ from habitkit.quests.domain.evaluation import (
 from habitkit.quests.domain.items_and_damage import Collect, Damage
 from habitkit.quests.domain.objectives import (
     Counted,
-    Measure,
+    Measured,
     Objective,
     Place,
     Reached,
@@ -145,7 +145,7 @@ def test_equal_objectives_are_equal_however_they_are_given() -> None:
     assert Sum("A", "km", 10) == Sum("A", "km", Decimal("10.00")) == Sum("A", "km", 1e1)
     assert Sum("A", "km", 0.1) == Sum("A", "km", Decimal("0.1"))
     assert ReachStreak(7, str(HABIT)) == ReachStreak(7, HABIT)
-    boss = Damage(9, {HabitCompleted: 5, "A": 0.50}, {StreakBroken: 10})
+    boss = Damage(9, {HabitCompleted: 5, "A": Decimal("0.50")}, {StreakBroken: 10})
     assert boss == Damage(9, {"A": Decimal("0.5"), "HabitCompleted": 5.0}, {"StreakBroken": 10})
     assert json.dumps(to_dict(boss)) == (
         '{"hp": 9, "per_event": {"A": "0.5", "HabitCompleted": 5}, "rage": {"StreakBroken": 10}, '
@@ -189,7 +189,7 @@ def test_a_tree_has_the_leaves_and_types_of_all_its_parts() -> None:
 def test_a_sum_adds_numbers_above_0(value: AnyValue, amount: AnyValue) -> None:
     measure = Sum("A", "km", 1).measure(event(km=value))
 
-    assert measure == (None if amount is None else Measure(Decimal(amount)))
+    assert measure == (None if amount is None else Measured(Decimal(amount)))
 
 
 def test_events_of_other_types_and_retractions_add_nothing() -> None:
@@ -232,7 +232,7 @@ def test_a_boss_is_healed_up_to_its_hit_points_and_stays_defeated() -> None:
     assert hit is not None
     assert heal is not None
 
-    def damage(measures: list[Measure]) -> Reached:
+    def damage(measures: list[Measured]) -> Reached:
         found = [
             Contribution("ada", "s", 0, f"e{n}", AT, date(2027, 1, 31), it.amount, it.value)
             for n, it in enumerate(measures)
@@ -305,8 +305,8 @@ class Heaviest:
     def types(self) -> frozenset[str]:
         return frozenset({"Lifted"})
 
-    def measure(self, event: CountedEvent) -> Measure | None:
-        return Measure(Decimal(event.fields["kg"]))
+    def measure(self, event: CountedEvent) -> Measured | None:
+        return Measured(Decimal(event.fields["kg"]))
 
     def evaluate(self, counted: Counted) -> Reached:
         heavy = [it for it in counted.contributions if it.amount >= self.kilograms]

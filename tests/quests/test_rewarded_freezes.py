@@ -96,7 +96,7 @@ class TestRewardedFreezes:
     def test_freezes_are_given_and_taken_back_during_all_that_an_owner_does(
         self, store: Store
     ) -> None:
-        @examples(store, in_memory=15, in_sqlite=2)
+        @examples(store, in_memory=12, in_sqlite=2)
         @given(histories(tuple(KINDS), weeks=3), st.sets(st.integers(0, 500), max_size=6))
         def check(history: History, hours: set[int]) -> None:
             rewards, owner = Rewards(), f"owner{next(OWNERS)}"

@@ -352,6 +352,13 @@ STORED: dict[str, Any] = {"name": "a", "on": "x", "give": {"coins": 1}}
         ({"limit": {"per": "day"}}, "limit: expected"),
         ({"limit": {"per": "week"}}, "limit: expected"),
         ({"limit": "Once"}, "limit: expected"),
+        ({"name": "a:b"}, "name: expected .* without a colon"),
+        ({"name": "a:b", "economy": False}, "name: expected .* without a colon"),
+        (
+            {"name": "a:b", "economy": True, "limit": {"per": "slot"}},
+            "name: expected .* without a colon",
+        ),
+        ({"name": 5, "economy": True}, "name: expected a non-empty string"),
     ],
 )
 def test_what_is_stored_of_no_rule_is_refused(more, message):

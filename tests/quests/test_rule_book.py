@@ -88,6 +88,8 @@ def test_the_rules_of_an_economy_are_due_what_the_coins_module_pays(economy, hap
     }
     assert all(due.kind == "currency" for due in found.values())
     assert book.types == {kind.__name__ for kind in economy.rewarded - {Retracted}}
+    for rule in (rule for version in book.versions for rule in version.rules):
+        assert Rule.from_dict(json.loads(json.dumps(rule.to_dict()))) == rule
 
 
 # -- any rules ------------------------------------------------------------------------------------
@@ -209,6 +211,43 @@ def test_a_rule_of_another_currency_takes_back_what_the_one_before_gave():
     for again in (pickle.loads(pickle.dumps(book)), copy.deepcopy(book)):  # noqa: S301 - our own
         assert again == book
         assert again.due(CountedEvent("x", "k", NOW)) == book.due(CountedEvent("x", "k", NOW))
+
+
+def test_rules_with_a_limit_are_left_to_those_who_count_their_events():
+    capped = Rule("capped", "x", field("pages") > 1, Reward(coins=1), Once)
+    free = Rule("free", "x", give=Reward(coins=2))
+    before = RuleVersion(2, NOW, [free, Rule("capped", "x", give=Reward(coins=9))])
+    book = RuleBook((RuleVersion(3, NOW, [capped, free]), before))
+
+    def event(pages: int, **flags: bool) -> CountedEvent:
+        return CountedEvent("x", "k", NOW, {"pages": pages}, **flags)
+
+    assert [version.revision for version in book.versions] == [2, 3]
+    assert {due.key: due.amount for due in book.due(event(2))} == {"k:free": 2, "k:capped": 0}
+    assert book.limited("x") == book.limited_in_force(event(2)) == (capped,)
+    for other in (event(1), event(2, sealed=True), event(2, retracted=True)):
+        assert book.limited_in_force(other) == ()
+    assert book.limited("y") == book.limited_in_force(CountedEvent("y", "k", NOW)) == ()
+
+
+def test_what_is_due_nothing_is_so_in_the_currency_of_the_last_rule():
+    economy = Economy((), CURRENCIES)
+    for hours, currency in enumerate(["coin", "gem", "coin"]):
+        rules = (RewardRule("completion", HabitCompleted, 1, currency),)
+        economy = economy.changed(NOW + hours * HOUR, rules)
+    event = HabitCompleted("ada", NOW, HABIT, date(2026, 3, 1), "history")
+
+    (due,) = RuleBook(versions_of(economy)).due(counted(event))
+    (row,) = entitlements.due([event], economy).values()
+    assert (
+        (due.key, due.name, due.amount)
+        == (row.key, row.currency, row.amount)
+        == (
+            f"{event.key}:completion",
+            "coin",
+            0,
+        )
+    )
 
 
 def test_an_event_evaluates_the_predicates_of_rules_on_its_type_alone(monkeypatch):

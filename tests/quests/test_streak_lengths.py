@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 OWNERS = count()
 FORTY_DAYS = timedelta(days=40)
 few = settings(
-    max_examples=40,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes
     suppress_health_check=list(HealthCheck),
 )
@@ -122,7 +121,7 @@ def known(story: Story) -> Story:
     )
 
 
-@settings(few, max_examples=120)
+@settings(few, max_examples=50)
 @hypothesis.given(stories().map(known), seeds)
 def test_from_every_checkpoint_the_lengths_are_those_of_one_fold(story: Story, seed: int) -> None:
     habit, now, lots = story.case.habit, story.case.now, Random(seed)
@@ -146,7 +145,7 @@ def test_from_every_checkpoint_the_lengths_are_those_of_one_fold(story: Story, s
         assert every[-1].slots == shown.slots
 
 
-@settings(few, max_examples=60)
+@settings(few, max_examples=25)
 @hypothesis.given(stories().map(known), seeds)
 def test_time_alone_makes_a_streak_longer_when_it_is_said(story: Story, seed: int) -> None:
     habit, now = story.case.habit, story.case.now
@@ -162,7 +161,7 @@ def test_time_alone_makes_a_streak_longer_when_it_is_said(story: Story, seed: in
         assert found == looked_at
 
 
-@settings(few, max_examples=40)
+@settings(few, max_examples=15)
 @hypothesis.given(histories(tuple(KINDS), weeks=4), seeds)
 def test_of_all_habits_the_longest_streak_counts_and_the_first_that_is_long_enough(
     told: Told, seed: int

@@ -363,7 +363,7 @@ def test_a_currency_must_be_declared(kit, refused):
         lambda: kit.coins.balance("ada", "gem"),
         lambda: kit.coins.statement("ada", currency="gem"),
     ):
-        refused(UnknownCurrency, call, "currency: expected one of: coin, got 'gem'")
+        refused(UnknownCurrency, call, "currency: expected one of: coin, xp, got 'gem'")
 
 
 @pytest.mark.parametrize("currencies", ["coin", {""}, {"x" * 51}, {"a\0"}, {5}, None], ids=repr)

@@ -20,7 +20,7 @@ from hypothesis import given
 import habitkit.testing
 from habitkit import Balance, Event, Goal, OfflineCheckIn, Schedule, SystemClock, to_dict
 from habitkit.backends.memory import MemoryLimits
-from habitkit.coins import CoinSettings, RuleSet
+from habitkit.coins import AwardUse, CoinSettings, ExpiringAward, ExpiringCoins, RuleSet
 from habitkit.errors import InvalidInput
 from habitkit.events import Recorded
 from habitkit.flags import Fault, Flag, Flags, FlagsChange, FlagsEvent, StaleFlag, StaticSource
@@ -28,16 +28,21 @@ from habitkit.habits import HabitCompleted, PastDay, RebuildReport
 from habitkit.journal.domain.model import EventId
 from habitkit.limits import DecisionMade, Limiter
 from tests.unit.experiment_values import values_of_experiments
+from tests.unit.quest_values import values_of_quests
 from tests.unit.test_codec import KINDS, VALUES, few, strategy
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ID = UUID(int=7)
 PACKAGES = [
     "habitkit",
-    *(f"habitkit.{name}" for name in ("habits", "coins", "flags", "experiments", "limits")),
+    *(
+        f"habitkit.{name}"
+        for name in ("habits", "coins", "quests", "flags", "experiments", "limits")
+    ),
 ]
 NO_VALUES: dict[str, str] = {
     "Attribute": "is a part of a flag that is being built",
+    "Counted": "holds a function",
     "Condition": "is a part of a flag that is being built",
     "Fetched": "goes from a source to the flags",
     "Flag": "is being built; Flag.definition is its JSON",
@@ -104,8 +109,12 @@ def returned() -> Iterator[object]:
     yield OfflineCheckIn(run.id, day=date(2026, 3, 9), idempotency_key="k")
     yield RebuildReport(2, (ID,))
     yield PastDay(date(2026, 3, 9), amount=2)
+    yield ExpiringAward(ID, "ada", "coin", 5, NOW, used=2)
+    yield ExpiringCoins(3, NOW)
+    yield AwardUse(ID, ID, 2)
     yield Event("ada", NOW)
     yield from values_of_experiments()
+    yield from values_of_quests()
 
 
 def checked(value: object) -> dict[str, Any]:

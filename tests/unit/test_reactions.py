@@ -24,6 +24,9 @@ from habitkit.habits import HabitCompleted, HabitCreated, StreakReached
 from habitkit.habits.check_ins import check_in
 from habitkit.modules import vocabulary
 from habitkit.options import make_settings
+from habitkit.quests import rewards
+from habitkit.quests.advancing import advance
+from habitkit.quests.leveling import reach_levels
 from habitkit.reactions import Reaction, Subscriber, default_reactions
 from tests.unit.support import nothing_written
 
@@ -164,16 +167,27 @@ def test_a_class_of_the_hosts_own_with_the_name_of_one_of_habitkits_is_refused(n
         assert make(BookRead, vocabulary()[name], react).run is react
 
 
-def settings_of(economy):
-    return make_settings(MemoryStore(), {"coins": CoinSettings(economy)})
+class WithoutQuests(MemoryStore):
+    modules = MemoryStore.modules - {"quests"}
 
 
-def test_by_default_what_is_done_is_rewarded():
-    (reward,) = default_reactions(settings_of(Economy.default()))
+def settings_of(economy, store):
+    return make_settings(store, {"coins": CoinSettings(economy)})
+
+
+def test_by_default_rules_pay_then_quests_move_on_then_levels_are_reached():
+    reactions = default_reactions(settings_of(Economy.without_rewards(), MemoryStore()))
+
+    assert [it.run for it in reactions] == [rewards.reconcile, advance, reach_levels]
+    assert [it.types for it in reactions] == [(Event,), (Event,), (CoinsPosted,)]
+
+
+def test_on_a_store_without_quests_what_is_done_is_rewarded_by_the_economy():
+    (reward,) = default_reactions(settings_of(Economy.default(), WithoutQuests()))
 
     assert reward.run is reconcile
     assert set(reward.types) == {HabitCompleted, StreakReached, Retracted}
-    assert default_reactions(settings_of(Economy.without_rewards())) == ()
+    assert default_reactions(settings_of(Economy.without_rewards(), WithoutQuests())) == ()
 
 
 # -- what a repeated request returns -------------------------------------------------------------

@@ -22,6 +22,8 @@ from habitkit.backends.memory import MemoryStore
 from habitkit.binding import Action, Workflow
 from habitkit.coins.domain.model import Posting
 from habitkit.errors import InvalidInput, NotFound
+from habitkit.habits import HabitCompleted
+from habitkit.quests import Count, Levels, Quest
 from tests.unit.support import nothing_written
 
 DAILY = Schedule.daily()
@@ -59,6 +61,7 @@ CASES: dict[str, Call] = {
     "coins.head": lambda call, of: call(of.owner),
     "coins.statement": lambda call, of: call(of.owner),
     "coins.holds": lambda call, of: call(of.owner),
+    "coins.expiring": lambda call, of: call(of.owner),
     "coins.set_floor": lambda call, of: call(of.owner),
     "coins.post_many": lambda call, of: call([Posting.award(of.owner, 1)], idempotency_key="k"),
     "coins.hold": lambda call, of: call(of.hold),
@@ -98,6 +101,16 @@ CASES: dict[str, Call] = {
     "habits.unskip": lambda call, of: call(of.habit, TODAY - 9 * DAY),
     "habits.update": lambda call, of: call(of.habit, title="Walk"),
     "habits.undo": lambda call, of: call(of.fact),
+    "quests.abandon": lambda call, of: call(of.owner, "hundred"),
+    "quests.achievements": lambda call, of: call(of.owner),
+    "quests.available": lambda call, of: call(of.owner),
+    "quests.badges": lambda call, of: call(of.owner),
+    "quests.claim": lambda call, of: call(of.owner, "one"),
+    "quests.items": lambda call, of: call(of.owner),
+    "quests.level": lambda call, of: call(of.owner),
+    "quests.progress": lambda call, of: call(of.owner),
+    "quests.rebuild": lambda call, of: call(of.owner),
+    "quests.start": lambda call, of: call(of.owner, "next"),
     "streaks.explain": lambda call, of: call(of.habit, TODAY),
     "streaks.history": lambda call, of: call(of.habit, TODAY, TODAY),
     "streaks.runs": lambda call, of: call(of.habit),
@@ -111,10 +124,15 @@ WITH_ANOTHER_KEY: dict[str, Call] = {
     "habits.check_in": lambda call, of: call(of.habit, idempotency_key="used"),
     "habits.create": lambda call, of: call(of.owner, "Walk", DAILY, idempotency_key="used"),
     "events.record": lambda call, of: call(of.owner, "swim", idempotency_key="used"),
+    "quests.start": lambda call, of: call(of.owner, "next", idempotency_key="used"),
     "coins.award": lambda call, of: call(of.owner, 2, idempotency_key="used"),
     "coins.reserve": lambda call, of: call(of.owner, 2, idempotency_key="used"),
 }
-OF_ALL_OWNERS = {"coins.owners", "streaks.at_risk"}
+OF_ALL_OWNERS = {
+    "coins.owners",
+    "streaks.at_risk",
+    *(f"quests.{name}" for name in ("get", "levels", "list", "rule_versions", "rules")),
+}
 """They name no owner, so they have tests of their own."""
 
 NOBODY = Things("nobody", UUID(int=7), UUID(int=8), UUID(int=9), UUID(int=10))
@@ -149,6 +167,11 @@ def kit(store):
 
 
 def things(kit, owner) -> Things:
+    for key, count in (("one", 1), ("hundred", 100), ("next", 1)):
+        kit.quests.define(Quest(key, key, Count(HabitCompleted, count), claim="manual"))
+    kit.quests.set_levels(Levels.linear(100))
+    kit.quests.start(owner, "one", idempotency_key="used")
+    kit.quests.start(owner, "hundred")
     habit = kit.habits.create(owner, "Run", DAILY, idempotency_key="used")
     done = kit.habits.check_in(habit.id, idempotency_key="used")
     award = kit.coins.award(owner, 1, idempotency_key="used")

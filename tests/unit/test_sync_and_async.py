@@ -78,7 +78,8 @@ async def test_both_modes_have_the_same_services_with_the_same_actions():
     threaded = ThreadedStore(MemoryStore())
     kit, async_kit = HabitKit(MemoryStore()), AsyncHabitKit(threaded)
 
-    for name in ("habits", "streaks", "coins", "flags", "experiments", "events", "relay"):
+    services = ("habits", "streaks", "coins", "quests", "flags", "experiments", "events", "relay")
+    for name in services:
         found = _actions(getattr(kit, name))
         assert found
         assert _actions(getattr(async_kit, name)) == found

@@ -37,8 +37,9 @@ def reached(
 ) -> StreakLength:
     """Return how long the visible streaks of an owner got in a time; they may begin before it.
 
-    A slot lies in that time if it was done in it: at the instant of its ``HabitCompleted`` or, if
-    nothing in it was recorded, when it ended.
+    A slot lies in that time if it was done in it: when it was completed by what was recorded, as
+    ``HabitCompleted`` says, or when it ended if it is done without. What arrives when the slot is
+    sealed already may move that instant here, as the visible streak, but not in the journal.
 
     Args:
         tx: The transaction.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from habitkit.quests.domain.counting import Count, Distinct, Sum
     from habitkit.quests.domain.items_and_damage import Collect, Damage
     from habitkit.quests.domain.levels import Level, Levels
-    from habitkit.quests.domain.objectives import Counted, Measure, Objective, Reached, StreakReach
+    from habitkit.quests.domain.objectives import Counted, Measured, Objective, Reached, StreakReach
     from habitkit.quests.domain.quest import Quest, Tier
     from habitkit.quests.domain.rewards import Reward, Rule
     from habitkit.quests.domain.rule_book import RuleVersion
@@ -83,7 +83,7 @@ __all__ = [
     "Level",
     "LevelReached",
     "Levels",
-    "Measure",
+    "Measured",
     "Objective",
     "Once",
     "PerDay",

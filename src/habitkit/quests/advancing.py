@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
+from habitkit.errors import ReactionLoop
 from habitkit.events import Retracted
 from habitkit.quests.attempts import Attempts, recounted, streaks_of
 from habitkit.quests.catalogs import catalog_of
@@ -40,13 +41,37 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "advance"]
 
 _QUEST = "quest:"
+_WAITING = "quests.waiting"
+_MOST_ROUNDS = 1000
 
 
 def advance(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
-    """Move the quests of an owner on by what has happened: a reaction."""
-    catalog = catalog_of(tx)
-    if not catalog.quests:
+    """Move the quests of an owner on by what has happened: a reaction.
+
+    Quests that complete each other, as the steps of a ladder do, are completed one after the other
+    and not inside of each other, so that a long ladder is no loop of reactions.
+
+    Raises:
+        ReactionLoop: If they cause each other without end.
+    """
+    if not catalog_of(tx).quests:
         return
+    waiting: list[tuple[str, Sequence[Event]]] | None = tx.cache.get(_WAITING)
+    if waiting is not None:
+        waiting.append((owner, events))
+        return
+    waiting = tx.cache[_WAITING] = [(owner, events)]
+    try:
+        for round_, batch in enumerate(waiting):  # it grows meanwhile
+            if round_ >= _MOST_ROUNDS:
+                raise ReactionLoop([event.type for event in batch[1]])
+            _advance(tx, *batch)
+    finally:
+        tx.cache.pop(_WAITING, None)
+
+
+def _advance(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
+    catalog = catalog_of(tx)
     progress = Progress(tx, owner, catalog)
     counted = emitted(tx, events, catalog.quests_on)
     if counted:
@@ -275,24 +300,25 @@ class Progress:
 
     def _evaluated(self, changes: _Changes) -> Change:
         """Return what has become of a run by the contributions that are stored now."""
-        run, leaf_count = changes.attempt.run, changes.attempt.leaf_count
-        totals = totals_with(run.totals, leaf_count, changes.added, changes.removed)
-        attempt = evolve(changes.attempt, run=evolve(run, totals=totals))
+        attempt = changes.attempt
+        run = attempt.run
+        totals = totals_with(run.totals, attempt.leaf_count, changes.added, changes.removed)
+        run = evolve(run, totals=totals)
         can_change = run.complete_at is not None or run.tier
-        if not can_change and not attempt.may_be_complete:
-            return Change(changes.before, self._checked(attempt, attempt.run))
+        if not can_change and not attempt.may_be_complete(totals):
+            return Change(changes.before, self._checked(attempt, run))
         rows = self._port.of_subject(self._owner, run.subject)
         reached = attempt.evaluate(rows, streaks_of(self._tx, attempt)).complete
         done = self._tiers(attempt, rows)
-        after = after_evaluation(attempt, reached, len(done))
+        run = after_evaluation(run, reached, len(done))
         later = [] if reached is None else [row for row in rows if row.place > reached]
         if later:
             self._port.remove(later)
-            totals = totals_with(totals, leaf_count, (), later)
-            after = evolve(after, totals=totals, skipped=True)
-        return Change(changes.before, self._checked(attempt, after), done, changes.tiers)
+            totals = totals_with(totals, attempt.leaf_count, (), later)
+            run = evolve(run, totals=totals, skipped=True)
+        return Change(changes.before, self._checked(attempt, run), done, changes.tiers)
 
     def _checked(self, attempt: Attempt, run: Run) -> Run:
         """Return a run with the instant at which time alone may change it."""
-        attempt = evolve(attempt, run=run)
-        return evolve(run, check_at=next_check(self._tx, attempt, self.attempts.days))
+        at = next_check(self._tx, attempt, run.state, self.attempts.days)
+        return run if at == run.check_at else evolve(run, check_at=at)

@@ -110,9 +110,10 @@ class Attempts:
         versions = self._catalog.quests.get(key, ())
         names = {period_of(it.quest.repeat, day).name: None for it in versions}
         found = [attempt for name in names if (attempt := self.get(key, name)) is not None]
-        begun = self.begin(key, day) if versions else None
-        if begun is not None and self.is_new(begun):
-            found.append(begun)
+        last = next(reversed(names), None)  # of the latest version
+        if last is not None and (key, last) not in self._runs:
+            begun = self.begin(key, day)
+            return found if begun is None else [*found, begun]
         return found
 
     def begin(self, key: str, day: date) -> Attempt | None:
@@ -129,6 +130,7 @@ class Attempts:
 
     def _new(self, version: QuestVersion, day: date, started_at: datetime) -> Run:
         quest = version.quest
+        counts_days = quest.window is not None and quest.window.days is not None
         return Run(
             owner=self._owner,
             quest=quest.key,
@@ -136,7 +138,7 @@ class Attempts:
             version=version.revision,
             state="ACTIVE",
             started_at=started_at,
-            started_day=self.days.label(started_at),
+            started_day=self.days.label(started_at) if counts_days else started_at.date(),
         )
 
     def is_new(self, attempt: Attempt) -> bool:

@@ -1,9 +1,11 @@
 """The errors of quests.
 
-Refused
-└── QuestStateError
-InvalidInput
-└── DefinitionError
+    InvalidInput
+    └── DefinitionError
+    Refused
+    └── QuestStateError
+
+The classes above them are in ``habitkit.errors``.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from habitkit.events import Event
     from habitkit.transaction import Transaction
 
-__all__ = ["emitted", "type_of", "whole_journal"]
+__all__ = ["emitted", "type_of", "unwritten", "whole_journal"]
 
 _PAGE = 1000
 
@@ -27,7 +27,7 @@ def type_of(event: Event) -> str:
 def emitted(tx: Transaction, events: Sequence[Event], types: Collection[str]) -> list[CountedEvent]:
     """Return events that were just emitted, those of some types and their retractions."""
     return [
-        _counted(event, event.key or tx.place_of(event))
+        _counted(event, event.key or _place(tx, event))
         for event in events
         if type_of(event) in types
     ]
@@ -56,11 +56,29 @@ def whole_journal(tx: Transaction, owner: str, types: Collection[str]) -> Iterat
         if len(page) < _PAGE:
             break
         after = (page[-1].rev, page[-1].position)
-    if tx.holds(owner):
-        for place, event in tx.unwritten(owner):
-            if type_of(event) in types:
-                yield _counted(event, event.key or place, order)
-            order += 1
+    for place, event in unwritten(tx, owner):
+        if type_of(event) in types:
+            yield _counted(event, event.key or place, order)
+        order += 1
+
+
+def unwritten(tx: Transaction, owner: str) -> list[tuple[str, Event]]:
+    """Return an owner's events that this transaction has emitted and not written yet.
+
+    Each comes with its place, ``@{rev}.{position}``, as the journal will have it.
+    """
+    events, written = tx.emitted
+    mine = [(n, event) for n, event in enumerate(events) if event.owner == owner]
+    return [
+        (f"@{tx.rev(owner)}.{position}", event)
+        for position, (n, event) in enumerate(mine)
+        if n >= written
+    ]
+
+
+def _place(tx: Transaction, event: Event) -> str:
+    """Return the place of an event without a key that was emitted in this transaction."""
+    return next(place for place, it in unwritten(tx, event.owner) if it is event)
 
 
 def _counted(event: Event, key: str, order: int = 0) -> CountedEvent:

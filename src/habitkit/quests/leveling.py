@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from habitkit.events import Event, Retracted
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.events import LevelReached
-from habitkit.quests.journal_events import emitted
+from habitkit.quests.journal_events import emitted, unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from habitkit.coins.events import CoinsPosted
     from habitkit.transaction import Transaction
 
-__all__ = ["reach_levels", "retell_levels"]
+__all__ = ["correct_levels", "reach_levels"]
 
 _LEVEL = LevelReached.__name__
 
@@ -31,10 +31,10 @@ def reach_levels(tx: Transaction, owner: str, events: Sequence[CoinsPosted]) -> 
     before = levels.number_of(posted[0].balance - posted[0].amount)
     after = levels.number_of(posted[-1].balance)
     if before != after:
-        retell_levels(tx, owner, after)
+        correct_levels(tx, owner, after)
 
 
-def retell_levels(tx: Transaction, owner: str, number: int) -> list[Event]:
+def correct_levels(tx: Transaction, owner: str, number: int) -> list[Event]:
     """Emit what makes the emitted levels those up to a number.
 
     Args:
@@ -45,15 +45,15 @@ def retell_levels(tx: Transaction, owner: str, number: int) -> list[Event]:
     Returns:
         What was emitted.
     """
-    told = {event.fields["level"] for event in tx.stores.events.net(owner, [_LEVEL], None)}
-    for event in emitted(tx, [it for _, it in tx.unwritten(owner)], {_LEVEL}):
+    known = {event.fields["level"] for event in tx.stores.events.net(owner, [_LEVEL], None)}
+    for event in emitted(tx, [it for _, it in unwritten(tx, owner)], {_LEVEL}):
         if event.retracted:
-            told.discard(int(event.key.removeprefix("level:")))
+            known.discard(int(event.key.removeprefix("level:")))
         else:
-            told.add(event.fields["level"])
+            known.add(event.fields["level"])
     wanted = set(range(2, number + 1))
-    lost = [LevelReached(owner, tx.now, it) for it in sorted(told - wanted, reverse=True)]
+    lost = [LevelReached(owner, tx.now, it) for it in sorted(known - wanted, reverse=True)]
     found: list[Event] = [Retracted(owner, tx.now, it.type, it.key) for it in lost]
-    found += [LevelReached(owner, tx.now, it) for it in sorted(wanted - told)]
+    found += [LevelReached(owner, tx.now, it) for it in sorted(wanted - known)]
     tx.emit(owner, found)
     return found

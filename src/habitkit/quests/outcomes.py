@@ -67,10 +67,10 @@ def _dues(change: Change) -> list[Due]:
     for tier in range(old.tier, run.tier):
         found += reward_of(before, run, tier + 1)
     for tier in range(run.tier, old.tier):
-        found += nothing_of(before, run, tier + 1)
+        found += _nothing_of(before, run, tier + 1)
     is_complete, was_complete = run.complete_at is not None, old.complete_at is not None
     if was_complete and not is_complete:
-        found += nothing_of(before, run)
+        found += _nothing_of(before, run)
     elif is_complete and not was_complete and before.quest.claim == "auto":
         found += reward_of(before, run)
     return found
@@ -89,7 +89,7 @@ def reward_of(attempt: Attempt, run: Run, tier: int = 0) -> list[Due]:
     return reward.dues(_place(run, tier), fields, habit)
 
 
-def nothing_of(attempt: Attempt, run: Run, tier: int = 0) -> list[Due]:
+def _nothing_of(attempt: Attempt, run: Run, tier: int = 0) -> list[Due]:
     """Return that a quest, or one of its tiers, gives nothing any more."""
     quest = attempt.quest
     reward = quest.tiers[tier - 1].reward if tier else quest.reward

@@ -9,12 +9,12 @@ from habitkit import ids
 from habitkit.clock import storable_instant
 from habitkit.errors import InvalidInput, MissingExtra
 from habitkit.habits.store import HABITS
-from habitkit.quests.definitions import checked_rules, rule_versions
 from habitkit.quests.domain.cost_report import CostReport, OwnerCosts, costs_of, report_of
 from habitkit.quests.domain.counted_events import credited
 from habitkit.quests.domain.rule_book import RuleBook, RuleVersion
 from habitkit.quests.journal_events import whole_journal
 from habitkit.quests.owner_days import OwnerDays
+from habitkit.quests.rule_definitions import checked_rules, rule_versions
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _MOST_SAMPLED = 1_000_000
 
 
 def preview(
-    _: KitSettings,
+    settings: KitSettings,  # noqa: ARG001 - what every workflow is given
     rules: Iterable[Rule],
     *,
     owner: str | None = None,
@@ -49,6 +49,7 @@ def preview(
     were in force when it was received. Limits hold as they would.
 
     Args:
+        settings: The kit's settings.
         rules: The rules, as for ``set_rules``.
         owner: Only for this owner.
         sample: Only for so many owners, those who made their first habit first; for all owners of

@@ -17,6 +17,7 @@ from habitkit.quests.store import QUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
 
     from habitkit.quests.domain.attempts import Attempt
     from habitkit.quests.domain.catalog import Catalog
@@ -38,13 +39,17 @@ __all__ = [
 ]
 
 
-def progress(tx: Transaction, owner: str, key: str | None = None) -> list[QuestProgress]:
+def progress(
+    tx: Transaction, owner: str, key: str | None = None, *, all_periods: bool = False
+) -> list[QuestProgress]:
     """Return how far an owner is with the quests that are under way or over.
 
     Args:
         tx: The transaction.
         owner: Whose quests.
         key: Only this quest; all by default.
+        all_periods: Whether to return all periods of quests that repeat. By default only the
+            present one is returned, and those whose reward was not claimed.
 
     Returns:
         The runs in the order of quest and period. A quest that starts by itself is among them,
@@ -58,11 +63,11 @@ def progress(tx: Transaction, owner: str, key: str | None = None) -> list[QuestP
     if key is not None and key not in catalog.quests:
         raise NotFound("quest", key)
     keys = sorted(catalog.quests) if key is None else [key]
-    return _views(tx, owner, catalog, keys)
+    return _views(tx, owner, catalog, keys, all_periods=all_periods)
 
 
 def achievements(tx: Transaction, owner: str) -> list[QuestProgress]:
-    """Return how far an owner is with all achievements: quests without an end, for everybody.
+    """Return how far an owner is with all achievements, the quests for everybody without an end.
 
     Args:
         tx: The transaction.
@@ -155,7 +160,11 @@ def level(tx: Transaction, owner: str) -> Level:
 
 
 def attempt_at(tx: Transaction, owner: str, catalog: Catalog, key: str, period: str) -> Attempt:
-    """Return an owner's attempt at a quest in a period, as it is stored now."""
+    """Return an owner's attempt at a quest in a period, as it is stored now.
+
+    Raises:
+        NotFound: If there is none.
+    """
     attempts = Attempts(tx, owner, catalog)
     attempts.load_exactly(key, period)
     found = attempts.get(key, period)
@@ -165,7 +174,12 @@ def attempt_at(tx: Transaction, owner: str, catalog: Catalog, key: str, period: 
 
 
 def _views(
-    tx: Transaction, owner: str, catalog: Catalog, keys: Sequence[str]
+    tx: Transaction,
+    owner: str,
+    catalog: Catalog,
+    keys: Sequence[str],
+    *,
+    all_periods: bool = False,
 ) -> list[QuestProgress]:
     """Return the runs of quests, and those that would begin by themselves today."""
     attempts = Attempts(tx, owner, catalog)
@@ -176,7 +190,7 @@ def _views(
     for run in tx.port(QUESTS).runs(owner, keys):
         attempts.put(run)
         attempt = attempts.get(run.quest, run.period)
-        if attempt is not None:
+        if attempt is not None and (all_periods or _is_shown(attempt, today)):
             found.append((attempt, None))
     for key in keys:
         begun = attempts.begin(key, today)
@@ -193,6 +207,16 @@ def _views(
     found += [(it, rows.get(it.run.subject, ())) for it in unseen]
     views = [view(tx, it, attempts.days, contributions) for it, contributions in found]
     return sorted(views, key=lambda it: (it.quest, it.period))
+
+
+def _is_shown(attempt: Attempt, today: date) -> bool:
+    """Return whether a run is of the present period, or can still be claimed."""
+    run, quest = attempt.run, attempt.quest
+    return (
+        run.period == period_of(quest.repeat, today).name
+        or quest.repeat is None
+        or (run.state == "COMPLETED" and quest.claim == "manual")
+    )
 
 
 def view(

@@ -11,7 +11,7 @@ from habitkit.coins.statements import balance
 from habitkit.quests.advancing import Progress
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.domain.views import QuestRebuildReport
-from habitkit.quests.leveling import retell_levels
+from habitkit.quests.leveling import correct_levels
 from habitkit.quests.store import QUESTS
 from habitkit.workflow import Call
 
@@ -69,7 +69,7 @@ def rebuild(tx: Transaction, owner: str) -> QuestRebuildReport:
     ]
     if catalog.levels is not None:
         number = catalog.levels.number_of(balance(tx, owner, catalog.levels.currency).posted)
-        if retell_levels(tx, owner, number):
+        if correct_levels(tx, owner, number):
             repaired.append(f"{owner}: level")
     return QuestRebuildReport(1, len(counted), tuple(repaired))
 
@@ -78,7 +78,10 @@ def _content(run: Run) -> Run:
     return evolve(run, skipped=False, check_at=None)
 
 
-def rebuild_owners(_: KitSettings, owner: str | None = None) -> Steps[QuestRebuildReport]:
+def rebuild_owners(
+    settings: KitSettings,  # noqa: ARG001 - what every workflow is given
+    owner: str | None = None,
+) -> Steps[QuestRebuildReport]:
     """Count quests anew from the journal, and mend what differs.
 
     Each owner is one transaction; others go on meanwhile. Backdated quests that start by themselves
@@ -86,6 +89,7 @@ def rebuild_owners(_: KitSettings, owner: str | None = None) -> Steps[QuestRebui
     abandoned or expired by then stays. What reward rules have paid is final and not touched.
 
     Args:
+        settings: The kit's settings.
         owner: Whose quests; those of all owners who have any by default.
 
     Returns:

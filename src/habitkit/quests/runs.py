@@ -58,13 +58,14 @@ def start(
     tx.lock(owner)
 
     def work(_: UUID) -> QuestProgress:
-        return _start(tx, owner, quest_key)
+        return _seen(tx, owner, quest_key, _start(tx, owner, quest_key))
 
     request = {"quest": quest_key}
     return tx.once(owner, "quests.start", idempotency_key, request, QuestProgress, work)
 
 
-def _start(tx: Transaction, owner: str, key: str) -> QuestProgress:
+def _start(tx: Transaction, owner: str, key: str) -> str:
+    """Start a quest, and return the period."""
     catalog = catalog_of(tx)
     if key not in catalog.quests or key in catalog.retired:
         raise NotFound("quest", key)
@@ -106,7 +107,7 @@ def _start(tx: Transaction, owner: str, key: str) -> QuestProgress:
     else:
         progress.touch(attempt)
     progress.finish()
-    return view(tx, attempt_at(tx, owner, catalog, key, period), days)
+    return period
 
 
 def claim(
@@ -137,13 +138,14 @@ def claim(
     tx.lock(owner)
 
     def work(_: UUID) -> QuestProgress:
-        return _claim(tx, owner, quest_key, of_period)
+        return _seen(tx, owner, quest_key, _claim(tx, owner, quest_key, of_period))
 
     request = {"quest": quest_key, "period": of_period}
     return tx.once(owner, "quests.claim", idempotency_key, request, QuestProgress, work)
 
 
-def _claim(tx: Transaction, owner: str, key: str, period: str | None) -> QuestProgress:
+def _claim(tx: Transaction, owner: str, key: str, period: str | None) -> str:
+    """Claim a reward, and return the period."""
     catalog = catalog_of(tx)
     attempt, attempts = _existing(tx, owner, catalog, key, period, "COMPLETED")
     quest, days = attempt.quest, attempts.days
@@ -155,7 +157,7 @@ def _claim(tx: Transaction, owner: str, key: str, period: str | None) -> QuestPr
     tx.port(QUESTS).put_runs([run])
     tx.emit(owner, [QuestClaimed(owner, tx.now, key, run.period)])
     settle(tx, owner, reward_of(attempt, run))
-    return view(tx, attempt_at(tx, owner, catalog, key, run.period), days)
+    return run.period
 
 
 def abandon(
@@ -185,13 +187,14 @@ def abandon(
     tx.lock(owner)
 
     def work(_: UUID) -> QuestProgress:
-        return _abandon(tx, owner, quest_key, of_period)
+        return _seen(tx, owner, quest_key, _abandon(tx, owner, quest_key, of_period))
 
     request = {"quest": quest_key, "period": of_period}
     return tx.once(owner, "quests.abandon", idempotency_key, request, QuestProgress, work)
 
 
-def _abandon(tx: Transaction, owner: str, key: str, period: str | None) -> QuestProgress:
+def _abandon(tx: Transaction, owner: str, key: str, period: str | None) -> str:
+    """Give up a quest, and return the period."""
     catalog = catalog_of(tx)
     attempt, attempts = _existing(tx, owner, catalog, key, period, "ACTIVE")
     state = state_now(tx, attempt, attempts.days)
@@ -201,7 +204,14 @@ def _abandon(tx: Transaction, owner: str, key: str, period: str | None) -> Quest
     run = evolve(attempt.run, state="ABANDONED", check_at=None)
     tx.port(QUESTS).put_runs([run])
     tx.emit(owner, [QuestAbandoned(owner, tx.now, key, run.period)])
-    return view(tx, attempt_at(tx, owner, catalog, key, run.period), attempts.days)
+    return run.period
+
+
+def _seen(tx: Transaction, owner: str, key: str, period: str) -> QuestProgress:
+    """Return how far an owner is with a quest now."""
+    catalog = catalog_of(tx)
+    attempt = attempt_at(tx, owner, catalog, key, period)
+    return view(tx, attempt, Attempts(tx, owner, catalog).days)
 
 
 def _existing(

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query, workflow
-from habitkit.quests.definitions import (
-    define,
-    get,
-    levels,
-    list_quests,
-    retire,
-    rule_versions,
-    rules,
-    set_levels,
-    set_rules,
-)
+from habitkit.quests.definitions import define, get, levels, list_quests, retire, set_levels
 from habitkit.quests.previews import preview
 from habitkit.quests.queries import achievements, available, badges, items, level, progress
 from habitkit.quests.rebuilding import rebuild, rebuild_owners
+from habitkit.quests.rule_definitions import rule_versions, rules, set_rules
 from habitkit.quests.runs import abandon, claim, start
 
 __all__ = [
     "KitQuestService",
+    "OwnedQuestService",
     "QuestService",
     "abandon",
     "achievements",
@@ -44,13 +36,9 @@ __all__ = [
 ]
 
 
-class _Verbs(Service[M]):
-    """What both services have."""
+class _OwnersVerbs(Service[M]):
+    """What an owner can do and see."""
 
-    define = action(define)
-    retire = action(retire)
-    set_rules = action(set_rules)
-    set_levels = action(set_levels)
     start = action(start)
     claim = action(claim)
     abandon = action(abandon)
@@ -67,13 +55,28 @@ class _Verbs(Service[M]):
     level = query(level)
 
 
-class QuestService(_Verbs[M]):
-    """The methods of ``kit.on(session).quests`` and ``kit.owned_by(owner).quests``."""
+class OwnedQuestService(_OwnersVerbs[M]):
+    """The methods of ``kit.owned_by(owner).quests``."""
 
     rebuild = action(rebuild)
 
 
-class KitQuestService(_Verbs[M]):
+class _AllVerbs(_OwnersVerbs[M]):
+    """What the back office can do too."""
+
+    define = action(define)
+    retire = action(retire)
+    set_rules = action(set_rules)
+    set_levels = action(set_levels)
+
+
+class QuestService(_AllVerbs[M]):
+    """The methods of ``kit.on(session).quests``."""
+
+    rebuild = action(rebuild)
+
+
+class KitQuestService(_AllVerbs[M]):
     """The methods of ``kit.quests``: what goes through all owners takes many transactions."""
 
     rebuild = workflow(rebuild_owners)

@@ -194,14 +194,18 @@ def test_a_quest_that_repeats_begins_anew_in_each_period(
         kit.clock.set(f"{day}T12:00Z")
         done[day] = kit.habits.check_in(run.id).id
 
-    found = {it.period: int(it.value) for it in kit.quests.progress("ada")}
+    found = {it.period: int(it.value) for it in kit.quests.progress("ada", all_periods=True)}
     assert found == periods
     full = [period for period, value in periods.items() if value == objective.n]
     assert balances(kit) == (7 * len(full), 0)
     kit.clock.set("2026-02-02T12:00Z")
-    assert [it.period for it in kit.quests.progress("ada")][: len(periods)] == sorted(periods)
+    assert [it.period for it in kit.quests.progress("ada", all_periods=True)][
+        : len(periods)
+    ] == sorted(periods)
     kit.habits.undo(done["2026-02-01"])  # on the day after it
-    left = {it.period: int(it.value) for it in kit.quests.progress("ada") if it.value}
+    left = {
+        it.period: int(it.value) for it in kit.quests.progress("ada", all_periods=True) if it.value
+    }
     last = max(periods)
     assert left == {
         it: value - (it == last) for it, value in periods.items() if value - (it == last)

@@ -194,16 +194,20 @@ def test_a_check_in_that_is_moved_counts_for_its_new_day_alone(kit: TestKit, run
     kit.habits.check_in(run.id)
     kit.clock.set(at("2026-01-05T08:00"))
     moved = kit.habits.check_in(run.id)
-    assert [(it.period, it.state) for it in kit.quests.progress("ada", "week")] == [
+    assert [
+        (it.period, it.state) for it in kit.quests.progress("ada", "week", all_periods=True)
+    ] == [
         ("2025-12-29", "EXPIRED"),
         ("2026-01-05", "ACTIVE"),
     ]
 
     kit.habits.edit(moved.id, day=date(2026, 1, 3))
 
-    found = {it.period: int(it.value) for it in kit.quests.progress("ada", "day")}
+    found = {it.period: int(it.value) for it in kit.quests.progress("ada", "day", all_periods=True)}
     assert found == {"2026-01-03": 1, "2026-01-04": 1, "2026-01-05": 0}
-    assert [(it.period, it.state) for it in kit.quests.progress("ada", "week")] == [
+    assert [
+        (it.period, it.state) for it in kit.quests.progress("ada", "week", all_periods=True)
+    ] == [
         ("2025-12-29", "COMPLETED"),
         ("2026-01-05", "ACTIVE"),
     ]

@@ -140,11 +140,10 @@ class Attempt:
         """Return whether a leaf of the objective asks for fields by a predicate."""
         return getattr(evaluation.leaves(self.quest.objective)[leaf], "where", None) is not None
 
-    @property
-    def may_be_complete(self) -> bool:
-        """False if the totals show that neither the quest nor one of its tiers is complete."""
+    def may_be_complete(self, totals: Sequence[Decimal]) -> bool:
+        """Return False if totals show that neither the quest nor one of its tiers is complete."""
         objectives = map(self.quest.objective_of, range(len(self.quest.tiers) + 1))
-        return any(evaluation.may_be_complete(it, self.run.totals) for it in objectives)
+        return any(evaluation.may_be_complete(it, totals) for it in objectives)
 
     @property
     def reads_streaks(self) -> bool:
@@ -184,15 +183,14 @@ def totals_with(
     return tuple(found)
 
 
-def after_evaluation(attempt: Attempt, complete: Place | None, tier: int) -> Run:
-    """Return the run once its objective was evaluated.
+def after_evaluation(run: Run, complete: Place | None, tier: int) -> Run:
+    """Return a run once its objective was evaluated.
 
     Args:
-        attempt: The run before.
+        run: The run before.
         complete: What completed it, or None.
         tier: How many tiers are complete.
     """
-    run = attempt.run
     if complete is None:
         state = run.state if run.complete_at is None else "ACTIVE"
         return evolve(

@@ -23,7 +23,7 @@ from habitkit.quests.domain.objective_checks import (
     read_amount,
     type_name,
 )
-from habitkit.quests.domain.objectives import Counted, Measure, Place, Reached, exact_sum, place_of
+from habitkit.quests.domain.objectives import Counted, Measured, Place, Reached, exact_sum, place_of
 
 if TYPE_CHECKING:
     from habitkit.predicates import Predicate
@@ -111,9 +111,9 @@ class Count:
         """The type of the events."""
         return frozenset({self.event})
 
-    def measure(self, event: CountedEvent) -> Measure | None:
+    def measure(self, event: CountedEvent) -> Measured | None:
         """Return 1 for an event that counts."""
-        return Measure() if _matches(event, self.event, self.where) else None
+        return Measured() if _matches(event, self.event, self.where) else None
 
     def evaluate(self, counted: Counted) -> Reached:
         """Return how many there are; the n-th completes it."""
@@ -166,12 +166,12 @@ class Sum:
         """The type of the events."""
         return frozenset({self.event})
 
-    def measure(self, event: CountedEvent) -> Measure | None:
+    def measure(self, event: CountedEvent) -> Measured | None:
         """Return the number in the field."""
         if not _matches(event, self.event, self.where):
             return None
         number = number_of(event.fields.get(self.field))
-        return Measure(number) if number is not None and number > 0 else None
+        return Measured(number) if number is not None and number > 0 else None
 
     def evaluate(self, counted: Counted) -> Reached:
         """Return the sum; the first event with which it is large enough completes it."""
@@ -229,12 +229,12 @@ class Distinct:
         """The type of the events."""
         return frozenset({self.event})
 
-    def measure(self, event: CountedEvent) -> Measure | None:
+    def measure(self, event: CountedEvent) -> Measured | None:
         """Return the digest of the value in the field."""
         if not _matches(event, self.event, self.where):
             return None
         value = event.fields.get(self.field)
-        return None if value is None else Measure(value=digest_of(value))
+        return None if value is None else Measured(value=digest_of(value))
 
     def evaluate(self, counted: Counted) -> Reached:
         """Return how many values there are; the first event of the n-th one completes it."""

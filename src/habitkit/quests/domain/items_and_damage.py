@@ -20,7 +20,7 @@ from habitkit.quests.domain.objective_checks import (
     members,
     read_amount,
 )
-from habitkit.quests.domain.objectives import Counted, Measure, Reached, exact_sum, place_of
+from habitkit.quests.domain.objectives import Counted, Measured, Reached, exact_sum, place_of
 from habitkit.quests.events import ItemGranted
 
 __all__ = ["Collect", "Damage"]
@@ -71,12 +71,12 @@ class Collect:
         """The event of an item that is granted."""
         return frozenset({_ITEM_GRANTED})
 
-    def measure(self, event: CountedEvent) -> Measure | None:
+    def measure(self, event: CountedEvent) -> Measured | None:
         """Return one item, if it is a wanted one."""
         item = event.fields.get("item")
         if event.type != _ITEM_GRANTED or event.retracted or not isinstance(item, str):
             return None
-        return Measure(value=digest_of(item)) if item in self.items else None
+        return Measured(value=digest_of(item)) if item in self.items else None
 
     def evaluate(self, counted: Counted) -> Reached:
         """Return how many wanted items there are; the last one that is needed completes it."""
@@ -143,14 +143,14 @@ class Damage:
         """The types of events that take away or give back."""
         return frozenset({*self.per_event, *self.rage})
 
-    def measure(self, event: CountedEvent) -> Measure | None:
+    def measure(self, event: CountedEvent) -> Measured | None:
         """Return what an event takes away or, with a mark as its value, gives back."""
         if event.retracted:
             return None
         if event.type in self.rage:
-            return Measure(self.rage[event.type], _HEALING)
+            return Measured(self.rage[event.type], _HEALING)
         taken = self.per_event.get(event.type)
-        return None if taken is None else Measure(taken)
+        return None if taken is None else Measured(taken)
 
     def evaluate(self, counted: Counted) -> Reached:
         """Return the damage; the first event after which no hit points are left completes it."""

@@ -17,7 +17,7 @@ from habitkit.quests.domain.runs import Contribution
 
 __all__ = [
     "Counted",
-    "Measure",
+    "Measured",
     "Objective",
     "Place",
     "Reached",
@@ -48,7 +48,7 @@ def place_of(contribution: Contribution) -> Place:
 
 
 @frozen
-class Measure:
+class Measured:
     """What one event adds to a leaf of an objective.
 
     Attributes:
@@ -163,7 +163,7 @@ class Objective(Protocol):
         """The types of events that can change it."""
         ...
 
-    def measure(self, event: CountedEvent) -> Measure | None:
+    def measure(self, event: CountedEvent) -> Measured | None:
         """Return what an event adds; None if it does not count."""
         ...
 

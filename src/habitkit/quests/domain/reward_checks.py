@@ -8,13 +8,27 @@ from uuid import UUID
 
 from habitkit._text import storable
 from habitkit.errors import InvalidInput
+from habitkit.events import Event, Recorded, Retracted
 from habitkit.quests.domain.amounts import Amount, checked_amount
 
-__all__ = ["LONGEST_NAME", "Currencies", "as_currencies", "expect_members", "habit_of", "is_name"]
+__all__ = [
+    "LONGEST_NAME",
+    "Currencies",
+    "as_currencies",
+    "expect_members",
+    "habit_of",
+    "is_name",
+    "is_rule_name",
+    "name_or_none",
+    "some_freezes",
+    "type_name",
+]
 
 LONGEST_NAME = 100
 _LONGEST_CURRENCY = 50
 _MOST_CURRENCIES = 100
+_MOST_FREEZES = 1000
+_OF_NO_RULE = {Event.__name__, Recorded.__name__, Retracted.__name__}
 _OWN = {"coin": "coins", "xp": "xp"}
 
 
@@ -64,6 +78,28 @@ def as_currencies(given: Mapping[str, Amount]) -> Mapping[str, Amount]:
     return Currencies({name: each for name, each in amounts.items() if each != 0})
 
 
+def some_freezes(_: object, __: object, value: Any) -> None:
+    """Refuse what is no number of freezes: a validator.
+
+    Raises:
+        InvalidInput: If it is no int from 0 to 1000.
+    """
+    if type(value) is not int or not 0 <= value <= _MOST_FREEZES:
+        expected = f"an int from 0 to {_MOST_FREEZES}"
+        raise InvalidInput("freezes", given=value, expected=expected)
+
+
+def name_or_none(_: object, attribute: Any, value: Any) -> None:
+    """Refuse what is neither a name nor None: a validator.
+
+    Raises:
+        InvalidInput: If it is neither.
+    """
+    if value is not None and not is_name(value):
+        expected = f"1 to {LONGEST_NAME} characters, valid UTF-8 without NUL, or None"
+        raise InvalidInput(attribute.name, given=value, expected=expected)
+
+
 def habit_of(given: object) -> str | None:
     """Return a habit's id as its text, or None if it is none."""
     try:
@@ -75,6 +111,11 @@ def habit_of(given: object) -> str | None:
 def is_name(value: object, longest: int = LONGEST_NAME) -> bool:
     """Tell whether it is a name that every store can keep, of 1 to so many characters."""
     return isinstance(value, str) and 0 < len(value) <= longest and storable(value)
+
+
+def is_rule_name(value: Any) -> bool:
+    """Tell whether it is a name of a rule: there is no colon in it, which divides keys."""
+    return is_name(value) and ":" not in value
 
 
 def expect_members(
@@ -99,3 +140,18 @@ def expect_members(
     if not needed:
         expected = f"no members but {sorted(more)}"
     raise InvalidInput(what, given=[*content], expected=expected)
+
+
+def type_name(given: type[Event] | str) -> str:
+    """Return the type of events of a class or a name.
+
+    Raises:
+        InvalidInput: If it is neither, or that of an event that no rule is on.
+    """
+    untyped: Any = given
+    is_class = isinstance(untyped, type) and issubclass(untyped, Event)
+    name: Any = untyped.__name__ if is_class else untyped
+    if is_name(name) and name not in _OF_NO_RULE:
+        return str.__str__(name)
+    expected = f"a class of events or its name, and none of {', '.join(sorted(_OF_NO_RULE))}"
+    raise InvalidInput("on", given=given, expected=expected)

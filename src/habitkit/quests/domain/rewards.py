@@ -10,7 +10,7 @@ from attrs import field, frozen
 from attrs import fields as fields_of
 
 from habitkit.errors import InvalidInput
-from habitkit.events import Event, Recorded, Retracted
+from habitkit.events import Event
 from habitkit.predicates import Predicate
 from habitkit.quests.domain.amounts import (
     Amount,
@@ -25,6 +25,10 @@ from habitkit.quests.domain.reward_checks import (
     expect_members,
     habit_of,
     is_name,
+    is_rule_name,
+    name_or_none,
+    some_freezes,
+    type_name,
 )
 from habitkit.quests.domain.rule_limits import (
     Limit,
@@ -50,9 +54,6 @@ __all__ = [
 
 DueKind = Literal["currency", "badge", "freezes", "item"]
 """What a part of a reward is."""
-
-_MOST_FREEZES = 1000
-_OF_NO_RULE = {Event.__name__, Recorded.__name__, Retracted.__name__}
 
 
 @frozen
@@ -93,18 +94,6 @@ def _amount(_: object, attribute: Any, value: Any) -> None:
     checked_amount(value, attribute.name)
 
 
-def _some_freezes(_: object, __: object, value: Any) -> None:
-    if type(value) is not int or not 0 <= value <= _MOST_FREEZES:
-        expected = f"an int from 0 to {_MOST_FREEZES}"
-        raise InvalidInput("freezes", given=value, expected=expected)
-
-
-def _name_or_none(_: object, attribute: Any, value: Any) -> None:
-    if value is not None and not is_name(value):
-        expected = f"1 to {LONGEST_NAME} characters, valid UTF-8 without NUL, or None"
-        raise InvalidInput(attribute.name, given=value, expected=expected)
-
-
 @frozen
 class Reward:
     """What is given for something.
@@ -118,8 +107,7 @@ class Reward:
         currencies: The amounts of other currencies, by their names.
 
     Example:
-        >>> from habitkit.quests.domain.amounts import steps
-        >>> from habitkit.quests.domain.rewards import Reward
+        >>> from habitkit.quests import Reward, steps
         >>> reward = Reward(coins=10, xp=steps("slots", {7: 50, 30: 200}))
         >>> [(due.key, due.name, due.amount) for due in reward.dues("week", {"slots": 8})]
         [('week', 'coin', 10), ('week:xp', 'xp', 50)]
@@ -130,9 +118,9 @@ class Reward:
 
     coins: Amount = field(default=0, validator=_amount)
     xp: Amount = field(default=0, validator=_amount)
-    freezes: int = field(default=0, validator=_some_freezes)
-    badge: str | None = field(default=None, validator=_name_or_none)
-    item: str | None = field(default=None, validator=_name_or_none)
+    freezes: int = field(default=0, validator=some_freezes)
+    badge: str | None = field(default=None, validator=name_or_none)
+    item: str | None = field(default=None, validator=name_or_none)
     currencies: Mapping[str, Amount] = field(factory=dict, converter=as_currencies)
 
     @cached_property
@@ -235,19 +223,8 @@ def _expect_habit(give: Reward, kind: type[Event]) -> None:
         raise InvalidInput("give", given=give.freezes, expected=expected)
 
 
-def _type_name(given: type[Event] | str) -> str:
-    """Return the type of events of a class or a name."""
-    untyped: Any = given
-    if isinstance(untyped, type) and issubclass(untyped, Event):
-        untyped = untyped.__name__
-    if is_name(untyped) and untyped not in _OF_NO_RULE:
-        return str.__str__(untyped)
-    expected = f"a class of events or its name, and none of {', '.join(sorted(_OF_NO_RULE))}"
-    raise InvalidInput("on", given=given, expected=expected)
-
-
 def _rule_name(_: object, __: object, value: Any) -> None:
-    if not is_name(value) or ":" in value:
+    if not is_rule_name(value):
         expected = f"1 to {LONGEST_NAME} characters without a colon, valid UTF-8 without NUL"
         raise InvalidInput("name", given=value, expected=expected)
 
@@ -268,7 +245,7 @@ class Rule:
     """A reward for each event of a type.
 
     Attributes:
-        name: RewardPart of the key of what it gives; never reuse it for something else.
+        name: Part of the key of what it gives; never reuse it for something else.
         on: The type of the events; a class of events may be given.
         when: What has to hold for the fields of an event, or None.
         give: The reward.
@@ -278,14 +255,14 @@ class Rule:
     Example:
         >>> from habitkit.habits import StreakReached
         >>> from habitkit.predicates import field
-        >>> from habitkit.quests.domain.rewards import Reward, Rule
+        >>> from habitkit.quests import Reward, Rule
         >>> month = Rule("month", StreakReached, field("slots") == 28, Reward(badge="month"))
         >>> month.on, month == Rule.from_dict(month.to_dict())
         ('StreakReached', True)
     """
 
     name: str = field(validator=_rule_name)
-    on: str = field(converter=_type_name)
+    on: str = field(converter=type_name)
     when: Predicate | None = field(default=None, validator=_predicate_or_none)
     give: Reward = field(default=Reward(), validator=_some_reward)
     limit: Limit | None = field(default=None, converter=as_limit)
@@ -302,6 +279,24 @@ class Rule:
         if isinstance(on, type) and issubclass(on, Event) and isinstance(give, Reward):
             _expect_habit(give, on)
 
+    @classmethod
+    def of_economy(cls, name: str, on: type[Event] | str, give: Reward) -> Rule:
+        """Make a rule of an ``Economy``, in whose name there may be a colon, or many characters.
+
+        The name stays as it is, for it is a part of keys that are stored.
+
+        Raises:
+            InvalidInput: If it is no non-empty string that every store can keep, or the rest is
+                not acceptable.
+        """
+        untyped: Any = name
+        if not (isinstance(untyped, str) and is_name(name, len(name))):
+            expected = "a non-empty string, valid UTF-8 without NUL"
+            raise InvalidInput("name", given=name, expected=expected)
+        rule = cls("economy", on, give=give)
+        object.__setattr__(rule, "name", name)
+        return rule
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as a JSON object."""
         found: dict[str, Any] = {"name": self.name, "on": self.on, "give": self.give.to_dict()}
@@ -309,6 +304,8 @@ class Rule:
             found["when"] = self.when.to_dict()
         if self.limit is not None:
             found["limit"] = self.limit.to_dict()
+        if not is_rule_name(self.name):
+            found["economy"] = True
         return found
 
     @classmethod
@@ -318,7 +315,11 @@ class Rule:
         Raises:
             InvalidInput: If it is no such object.
         """
-        found = expect_members("rule", content, {"name", "on", "give"}, {"when", "limit"})
+        found = expect_members(
+            "rule", content, {"name", "on", "give"}, {"when", "limit", "economy"}
+        )
+        if found.get("economy") is True and found.keys() == {"name", "on", "give", "economy"}:
+            return cls.of_economy(found["name"], found["on"], Reward.from_dict(found["give"]))
         when, limit = found.get("when"), found.get("limit")
         return cls(
             found["name"],

@@ -200,9 +200,6 @@ def versions_of(economy: Economy) -> tuple[RuleVersion, ...]:
 
 
 def _as_rule(given: RewardRule) -> Rule:
-    """Return a rule of an economy, whose name may have a colon in it or be long."""
     amounts = {given.currency: given.give}
     reward = Reward(coins=amounts.pop("coin", 0), xp=amounts.pop("xp", 0), currencies=amounts)
-    rule = Rule("economy", given.on, give=reward)
-    object.__setattr__(rule, "name", given.name)  # as it is: it is a part of keys that are stored
-    return rule
+    return Rule.of_economy(given.name, given.on, reward)

@@ -20,7 +20,7 @@ from habitkit.habits.events import (
 )
 from habitkit.quests.domain.counted_events import CountedEvent
 from habitkit.quests.domain.objective_checks import expect_count, expect_name, members
-from habitkit.quests.domain.objectives import Counted, Measure, Reached
+from habitkit.quests.domain.objectives import Counted, Measured, Reached
 
 __all__ = ["ReachStreak"]
 
@@ -71,7 +71,7 @@ class ReachStreak:
         """The events that show that a streak has changed."""
         return _TYPES
 
-    def measure(self, event: CountedEvent) -> Measure | None:  # noqa: ARG002 - as of all objectives
+    def measure(self, event: CountedEvent) -> Measured | None:  # noqa: ARG002 - as of all objectives
         """Return None: no event adds to it, the streaks themselves are read."""
         return None
 

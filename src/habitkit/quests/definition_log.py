@@ -1,0 +1,98 @@
+"""The log of definitions: adding to it, and what all definitions have to meet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from habitkit import ids
+from habitkit.coins.errors import UnknownCurrency
+from habitkit.coins.settings import CoinSettings
+from habitkit.errors import InvalidInput, NotFound
+from habitkit.quests.catalogs import catalog_of, forget_catalog
+from habitkit.quests.domain.runs import Definition
+from habitkit.quests.events import QuestsChanged
+from habitkit.quests.store import DEFINITIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from habitkit.quests.domain.catalog import Catalog
+    from habitkit.quests.domain.rewards import Reward
+    from habitkit.transaction import Transaction
+
+__all__ = ["add_definition", "begin_definition", "expect_currencies", "expect_declared"]
+
+_OWNER = ids.system_owner("quests")
+_LONGEST_NOTE = 2000
+
+
+def begin_definition(tx: Transaction) -> Catalog:
+    """Lock the definitions and return them.
+
+    Raises:
+        NotFound: In the scope of one owner: they belong to nobody.
+    """
+    if tx.scope is not None:
+        raise NotFound("quest", None)
+    tx.lock(_OWNER)
+    forget_catalog(tx)  # it may have been read before the lock was taken
+    return catalog_of(tx)
+
+
+def add_definition(
+    tx: Transaction,
+    catalog: Catalog,
+    kind: Literal["rules", "quest", "levels"],
+    key: str,
+    content: Mapping[str, Any] | None,
+    *,
+    effective: datetime | None = None,
+    by: str,
+    note: str,
+) -> Catalog:
+    """Add a definition, and return what they are now.
+
+    Raises:
+        InvalidInput: If who made it, or why, is no text or too long.
+    """
+    texts: dict[str, object] = {"by": by, "note": note}
+    for name, text in texts.items():
+        if not isinstance(text, str) or len(text) > _LONGEST_NOTE:
+            expected = f"a text of at most {_LONGEST_NOTE} characters"
+            raise InvalidInput(name, given=text, expected=expected)
+    revision = catalog.revision + 1
+    tx.port(DEFINITIONS).add(
+        Definition(
+            id=tx.new_id(),
+            revision=revision,
+            at=tx.now,
+            kind=kind,
+            key=key,
+            effective=effective or tx.now,
+            content=content,
+            by=by,
+            note=note,
+        )
+    )
+    forget_catalog(tx)
+    tx.emit(_OWNER, [QuestsChanged(_OWNER, tx.now, revision, kind, key)])
+    return catalog_of(tx)
+
+
+def expect_currencies(tx: Transaction, rewards: Iterable[Reward]) -> None:
+    """Refuse rewards in currencies that the kit does not have."""
+    expect_declared(tx, {name for reward in rewards for name in reward.currency_names})
+
+
+def expect_declared(tx: Transaction, currencies: set[str]) -> None:
+    """Refuse currencies that the kit does not have.
+
+    Raises:
+        UnknownCurrency: If there is one.
+    """
+    declared = tx.settings(CoinSettings).economy.currencies
+    for name in sorted(currencies - declared):
+        known = ", ".join(sorted(declared))
+        expected = f"one of: {known}; declare others by Economy(..., currencies=...)"
+        raise UnknownCurrency("currency", given=name, expected=expected)
