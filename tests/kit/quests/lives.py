@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["QUESTS", "RULES", "Deed", "Life", "deeds", "settled"]
 
 DAYS = 6
 DAY = 1440
@@ -146,19 +145,32 @@ class Act(NamedTuple):
     is_undo: bool
 
 
-def deeds(size: int = 14) -> st.SearchStrategy[list[Deed]]:
-    """Return lives."""
+@st.composite
+def deeds(draw: st.DrawFn, size: int = 10) -> list[Deed]:
+    """Draw a life in which most of the days are done."""
     late = st.one_of(st.just(0), st.integers(0, _HALF_DAY - 1))
-    deed = st.builds(
+    undone = st.one_of(st.none(), st.none(), st.none(), st.integers(1, _HALF_DAY - 1))
+    found = []
+    for day in range(DAYS):
+        regular = draw(st.sampled_from(("run", "run", "run read", "run walk", "walk", "")))
+        for number, kind in enumerate(regular.split()):
+            minute = day * DAY + 60 + number
+            km = draw(st.sampled_from((2, 3, 5.5)))
+            route = draw(st.sampled_from("abc"))
+            found.append(Deed(minute, kind, draw(late), draw(undone), km, route))
+    odd = st.builds(
         Deed,
         st.integers(1, DAYS * DAY - 1),
-        st.sampled_from(("run", "run", "read", "walk", "walk")),
+        st.sampled_from(("run", "read", "walk", "walk")),
         late,
-        st.one_of(st.none(), st.none(), st.integers(1, _HALF_DAY - 1)),
+        undone,
         st.sampled_from((0, 0.1, 1, 2, 3, 5.5)),
         st.sampled_from("abcd"),
     )
-    return st.lists(deed, max_size=size, unique_by=lambda it: it.done)
+    for deed in draw(st.lists(odd, max_size=size)):
+        if all(deed.done != it.done for it in found):
+            found.append(deed)
+    return found
 
 
 class Life:

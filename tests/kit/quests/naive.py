@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from habitkit.journal.domain.model import StoredEvent
     from habitkit.quests import Quest
 
-__all__ = ["Happened", "happened", "reached"]
+__all__ = ["Happened", "Place", "covered", "happened", "reached"]
 
 
 class Happened(NamedTuple):
@@ -77,20 +77,26 @@ def reached(
         return Fraction(len(objective.parts)), since
     if isinstance(objective, ReachStreak):
         return streak(objective, events, since)
+    return counted(objective, after)
+
+
+def counted(
+    objective: Count | Sum | Distinct, events: list[Happened]
+) -> tuple[Fraction, Place | None]:
+    """Return how much there is of what is counted, and where it was enough first."""
     value, complete = Fraction(0), None
     seen: set[Any] = set()
-    for it in after:
-        if it.type != objective.event:
+    where = objective.where
+    for it in events:
+        if it.type != objective.event or (where is not None and not where.holds(it.fields)):
             continue
-        if objective.where is not None and not objective.where.holds(it.fields):
-            continue
-        if isinstance(objective, Count):
-            value += 1
-        elif isinstance(objective, Sum):
+        if isinstance(objective, Sum):
             value += Fraction(str(it.fields[objective.field]))
         elif isinstance(objective, Distinct):
             seen.add(it.fields[objective.field])
             value = Fraction(len(seen))
+        else:
+            value += 1
         if value >= Fraction(objective.n) and complete is None:
             complete = (it.done_at, it.key)
     return value, complete
