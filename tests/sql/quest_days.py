@@ -91,9 +91,10 @@ def define(kit: TestKit, n: int) -> None:
 
 
 def begin(kit: TestKit, number: int) -> Owner:
-    """Give an owner coins and habits."""
+    """Give an owner coins, habits and a quest."""
     name = f"owner {number:04}"
     kit.coins.award(name, 100, idempotency_key="welcome")
+    kit.quests.start(name, "claimed")
     daily = Schedule.daily()
     habits = [
         kit.habits.create(name, "Run", daily),
@@ -133,8 +134,10 @@ def start(kit: TestKit, owner: Owner, chance: random.Random, _: str) -> None:
     kit.quests.start(owner.name, chance.choice(_STARTED))
 
 
-def claim(kit: TestKit, owner: Owner, chance: random.Random, _: str) -> None:
-    kit.quests.claim(owner.name, chance.choice(("claimed", "books")))
+def claim(kit: TestKit, owner: Owner, _: random.Random, __: str) -> None:
+    for run in kit.quests.progress(owner.name):
+        if "claim" in run.allowed:
+            kit.quests.claim(owner.name, run.quest)
 
 
 def abandon(kit: TestKit, owner: Owner, chance: random.Random, _: str) -> None:
@@ -166,13 +169,12 @@ def skip(kit: TestKit, owner: Owner, chance: random.Random, _: str) -> None:
 
 ACTIONS: Sequence[Callable[[TestKit, Owner, random.Random, str], None]] = (
     *(check_in,) * 7,
-    *(start,) * 3,
+    *(start,) * 5,
     *(read,) * 3,
     check_in_late,
     undo,
     undo,
-    claim,
-    claim,
+    *(claim,) * 3,
     abandon,
     look,
     spend,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine
@@ -13,16 +14,19 @@ from sqlalchemy import Engine, create_engine
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore, upgrade
 from habitkit.testing import TestKit
+from habitkit.testing.contracts._processes import PROCESSES, at_once
+from habitkit.testing.contracts._sample_facts import NOW
 from habitkit.testing.contracts._threads import THREADS, spawn
-from tests.sql import quest_days
+from tests.sql import quest_days, quest_steps
 from tests.sql.deadlocks import WORKING, deadlocks
 from tests.sql.ledger import DAY_SECONDS, all_day, assert_sound, tell
 
-BEFORE_A_CHANGE = 40
 SIZES = [
-    pytest.param(48, 8, id="few"),
+    pytest.param(40, 8, id="few"),
     pytest.param(1000, 8, id="many", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
 ]
+
+KILLS = [3, pytest.param(40, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
 
 
 @pytest.fixture
@@ -48,22 +52,9 @@ def assert_settled(kit: TestKit) -> None:
     while kit.sweep(1000).more:
         pass
     swept = kit.sweep(1000)
-    assert (dict.fromkeys(swept.counts, 0), ()) == (swept.counts, swept.failures)
+    assert (swept.counts, swept.failures) == (dict.fromkeys(swept.counts, 0), ())
     assert kit.rebuild().repaired == ()
-    before = _all_runs(kit)
-    from habitkit.quests.store import QUESTS
-    rows0 = kit.read(lambda tx: [r for run in before.values() for r in tx.port(QUESTS).of_subject(run.owner, run.subject)])
-    repaired = kit.quests.rebuild().repaired
-    for it in repaired:
-        print(it); o, _, k = it.partition(": quest "); print("   ", before.get((o, k))); print("   ", _all_runs(kit).get((o, k)))
-        if before.get((o, k)) is not None:
-            def w(tx):
-                from habitkit.quests.store import QUESTS
-                return [*tx.port(QUESTS).of_subject(o, before[o, k].subject)]
-            print("    ROWS AFTER", kit.read(w)); print("  ROWS BEFORE", [r for r in rows0 if r.owner == o and r.subject == before[o, k].subject])
-            from habitkit.coins.auditing import audits
-            for e in kit.events.page(o, limit=1000): print("     ", e.rev, e.position, e.at, e.type, e.key, dict(e.fields))
-    assert repaired == ()
+    assert kit.quests.rebuild().repaired == ()
     assert_sound(kit)
 
 
@@ -124,6 +115,56 @@ def _begin(kit: TestKit, numbers: range) -> list[quest_days.Owner]:
     return [quest_days.begin(kit, number) for number in numbers]
 
 
-def _all_runs(kit):
-    from habitkit.quests import QUESTS
-    return {(r.owner, f"{r.quest} {r.period}".rstrip()): r for o in kit.read(lambda tx: tx.port(QUESTS).owners(None, 2000)) for r in kit.read(lambda tx: tx.port(QUESTS).runs(o))}
+# -- processes -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shared(engine: Engine) -> tuple[TestKit, str]:
+    """A kit on a store that processes share, and its URL."""
+    kit = habitkit.testing.kit(NOW, store=SqlStore(engine), coins=quest_days.COINS)
+    return kit, engine.url.render_as_string(hide_password=False)
+
+
+def test_processes_that_claim_a_quest_at_once_are_paid_once(shared):
+    kit, url = shared
+    habit = quest_steps.prepare(kit)
+    for number in range(3):
+        quest_steps.step(kit, kit.clock, habit, number)
+    before = quest_steps.figures(kit)
+
+    with at_once([(quest_steps.claim_at_work, url)] * PROCESSES) as workers:
+        said = [word for worker in workers for word in worker.end()]
+
+    assert sorted(said) == ["claimed", *["refused"] * (PROCESSES - 1)]
+    after = quest_steps.figures(kit)
+    assert (after["coins"] - before["coins"], after["xp"] - before["xp"]) == (7, 11)
+    assert after["items"] == {"page": 1, "lamp": 1}
+    assert kit.quests.rebuild().repaired == ()
+
+
+@pytest.mark.parametrize("kills", KILLS)
+def test_a_process_killed_while_it_completes_quests_leaves_nothing_half_done(shared, kills):
+    kit, url = shared
+    habit = quest_steps.prepare(kit)
+    chance = random.Random(kills)
+    done = -1
+    for _ in range(kills):
+        first = str(max(done - 1, 0))  # the last ones are tried again: nobody knows what they did
+        with at_once([(quest_steps.steps_at_work, url, habit, first)]) as (worker,):
+            until = done + chance.randint(1, 9)
+            while done < until:
+                done = max(done, int(worker.hear().split()[1]))
+            time.sleep(chance.choice([0, 0.0003, 0.001, 0.003]))
+            done = max(done, *(int(word.split()[1]) for word in ["done -1", *worker.kill()]))
+        assert kit.rebuild().repaired == ()
+        assert kit.quests.rebuild().repaired == ()
+
+    other = habitkit.testing.kit(NOW, coins=quest_days.COINS)
+    others_habit = quest_steps.prepare(other)
+    for number in range(done + 7):
+        quest_steps.step(other, other.clock, others_habit, number)
+        if number >= done:
+            quest_steps.step(kit, kit.clock, habit, number)
+    assert quest_steps.figures(kit) == quest_steps.figures(other)
+    assert_settled(kit)
+    tell(f"{kills} kills, {done + 7} steps")

@@ -25,7 +25,7 @@ from habitkit.quests.store import QUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from habitkit.quests.domain.catalog import Catalog
     from habitkit.quests.domain.counted_events import CountedEvent
@@ -95,11 +95,10 @@ class Progress:
         day = self.attempts.days.day_of(event)
         kept = {(row.subject, row.leaf): row for row in before}
         found: list[Contribution] = []
-        for key in self._catalog.quests_on[event.type]:
+        for key in self._catalog.quests_counting(event):
             for attempt in self.attempts.on(key, day):
                 if not attempt.is_closed:
-                    rows = attempt.contributions(event, day)
-                    found += self._contribute(attempt, event, rows, kept)
+                    found += self._contribute(attempt, event, day, kept)
         for row in kept.values():
             self._take_back(row)
         return found
@@ -108,15 +107,20 @@ class Progress:
         self,
         attempt: Attempt,
         event: CountedEvent,
-        rows: Sequence[Contribution],
+        day: date,
         kept: dict[tuple[str, int], Contribution],
     ) -> Sequence[Contribution]:
         """Add what an event contributes to one run, in place of what there is, and return it."""
         is_new = self.attempts.is_new(attempt)
+        rows = attempt.contributions(event, day)
+        if not (rows or attempt.reads_streaks):
+            return ()
+        if is_new and not attempt.covers(event.done_at, day, event.key):
+            return ()
         if is_new and attempt.quest.backdate:
             self.recount(attempt)
             return ()
-        if not (rows or attempt.reads_streaks) or (is_new and event.retracted):
+        if is_new and event.retracted:
             return ()
         complete = attempt.complete
         is_later = bool(rows) and complete is not None and event.place > complete

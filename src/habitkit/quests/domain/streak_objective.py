@@ -53,6 +53,9 @@ def _id(given: UUID | str | None) -> UUID | None:
 class ReachStreak:
     """A streak of so many slots, as people see it.
 
+    Imported days make it longer; it is reached with a day that is not imported, unless the quest
+    counts the credit ``history`` too.
+
     Attributes:
         n: How many slots.
         habit: Only of this habit; None for any.
