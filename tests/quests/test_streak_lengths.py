@@ -89,8 +89,12 @@ def counted(habit: Habit, facts: Iterable[Fact], now: datetime) -> list[Lengthen
         length += 1
         recorded = slot.why == "met"
         at = completed_at(history, slot) if recorded else slot.deadline
+        earned = not recorded or any(
+            isinstance(it, CheckIn) and it.credit == "full" and slot.first <= it.day <= slot.last
+            for it in counting
+        )
         if recorded or at <= now:
-            found.append(Lengthening(at, slot.first, length))
+            found.append(Lengthening(at, slot.first, length, earned))
     return found
 
 
@@ -138,6 +142,8 @@ def test_from_every_checkpoint_the_lengths_are_those_of_one_fold(story: Story, s
     assert list(lengthenings(history)) == [it for it in every if it.day >= day]
     found = reached_by(history, n, covers)
     assert found == expected(habit, [it for it in every if it.day >= day], n, covers)
+    earned = [it for it in every if it.day >= day and it.earned]
+    assert reached_by(history, n, covers, earned=True) == expected(habit, earned, n, covers)
     if is_whole(history, n, found):
         assert found == expected(habit, every, n, covers)
     shown = evaluate(habit, facts, now=now).streak

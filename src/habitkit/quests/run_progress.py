@@ -113,14 +113,12 @@ class Progress:
         """Add what an event contributes to one run, in place of what there is, and return it."""
         is_new = self.attempts.is_new(attempt)
         rows = attempt.contributions(event, day)
-        if not (rows or attempt.reads_streaks):
-            return ()
-        if is_new and not attempt.covers(event.done_at, day, event.key):
+        changes_nothing = not (rows or attempt.reads_streaks)
+        if changes_nothing or (is_new and not attempt.covers(event.done_at, day, event.key)):
             return ()
         if is_new and attempt.quest.backdate:
             self.recount(attempt)
-            return ()
-        if is_new and event.retracted:
+        if is_new and (attempt.quest.backdate or event.retracted):
             return ()
         complete = attempt.complete
         is_later = bool(rows) and complete is not None and event.place > complete
