@@ -139,15 +139,26 @@ class Progress:
         earlier = {row.subject.split(":")[1] for it in stored.values() for row in it}
         stored_days = {row.day for it in stored.values() for row in it}
         self.attempts.load(keys | earlier, {*days.values(), *stored_days})
+        seen: set[str] = set()
         for event in events:
             before = stored.get(event.key, [])
+            if event.key in seen:  # it was counted a moment ago
+                before = self._standing(event.key, before)
             if not is_final(event, bool(before)):
                 self._count(event, before)
-                stored[event.key] = []
-                for changes in self._changes.values():
-                    stored[event.key] += [
-                        row for row in changes.added if row.event_key == event.key
-                    ]
+                seen.add(event.key)
+
+    def _standing(self, event_key: str, stored: Iterable[Contribution]) -> list[Contribution]:
+        """Return what an event contributes as things are now, by what was stored of it."""
+        rows = {(row.subject, row.leaf): row for row in stored}
+        for changes in self._changes.values():
+            for row in changes.removed:
+                if row.event_key == event_key:
+                    rows.pop((row.subject, row.leaf), None)
+            for row in changes.added:
+                if row.event_key == event_key:
+                    rows[row.subject, row.leaf] = row
+        return list(rows.values())
 
     def _count(self, event: CountedEvent, before: Iterable[Contribution]) -> None:
         """Count one event, of which some contributions are stored."""
@@ -192,16 +203,18 @@ class Progress:
 
     def _take_back(self, row: Contribution) -> None:
         """Take back a contribution that an event no longer makes."""
-        _, key, period = row.subject.split(":", 2)
-        attempt = self.attempts.get(key, period)
-        if attempt is None or attempt.is_closed:
-            return
-        changes = self._of(attempt)
+        changes = self._changes.get(row.subject)
+        if changes is None:
+            _, key, period = row.subject.split(":", 2)
+            attempt = self.attempts.get(key, period)
+            if attempt is None or attempt.is_closed:
+                return
+            changes = self._of(attempt)
         if row in changes.added:
             changes.added.remove(row)
             return
         changes.removed.append(row)
-        if attempt.run.skipped:
+        if changes.attempt.run.skipped:
             changes.recount.append(True)
 
     def recount_dependents(self, completed: Iterable[str]) -> None:

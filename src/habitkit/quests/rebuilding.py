@@ -75,7 +75,8 @@ def rebuild(tx: Transaction, owner: str) -> QuestRebuildReport:
 
 
 def _content(run: Run) -> Run:
-    return evolve(run, skipped=False, check_at=None)
+    totals = run.totals if any(run.totals) else ()  # where nothing counts there may be none
+    return evolve(run, skipped=False, check_at=None, totals=totals)
 
 
 def rebuild_owners(
