@@ -14,17 +14,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from habitkit.errors import ReactionLoop
 from habitkit.events import Retracted
-from habitkit.quests.attempts import Attempts, recounted, streaks_of
+from habitkit.quests.attempts import Attempts, beginning, recounted, streaks_of
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.checks import next_check
-from habitkit.quests.domain.attempts import Attempt, Change, after_evaluation, totals_with
+from habitkit.quests.domain.attempts import Change, RunChanges, after_evaluation, totals_with
 from habitkit.quests.domain.counted_events import is_final
 from habitkit.quests.events import QuestCompleted
-from habitkit.quests.journal_events import emitted
+from habitkit.quests.journal_events import emitted, still_emitted
 from habitkit.quests.outcomes import emit_outcomes
 from habitkit.quests.store import QUESTS
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from habitkit.events import Event
+    from habitkit.quests.domain.attempts import Attempt
     from habitkit.quests.domain.catalog import Catalog
     from habitkit.quests.domain.counted_events import CountedEvent
     from habitkit.quests.domain.runs import Contribution, Run
@@ -62,10 +63,11 @@ def advance(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
         return
     waiting = tx.cache[_WAITING] = [(owner, events)]
     try:
-        for round_, batch in enumerate(waiting):  # it grows meanwhile
+        for round_, (of_owner, batch) in enumerate(waiting):  # it grows meanwhile
             if round_ >= _MOST_ROUNDS:
-                raise ReactionLoop([event.type for event in batch[1]])
-            _advance(tx, *batch)
+                raise ReactionLoop([event.type for event in batch])
+            tx.cache[_WAITING] = waiting
+            _advance(tx, of_owner, still_emitted(tx, batch) if round_ else batch)
     finally:
         tx.cache.pop(_WAITING, None)
 
@@ -77,9 +79,14 @@ def _advance(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
     if counted:
         progress.count(counted)
     completed = {_quest_of(event) for event in events if _is_completion(event)}
-    if not completed.isdisjoint(catalog.dependents):
-        progress.recount_dependents(completed)
-    progress.finish()
+    while True:
+        if not completed.isdisjoint(catalog.dependents):
+            progress.recount_dependents(completed)
+        progress.finish()
+        completed = progress.moved
+        if completed.isdisjoint(catalog.dependents):
+            return
+        progress = Progress(tx, owner, catalog)
 
 
 def _is_completion(event: Event) -> bool:
@@ -91,25 +98,6 @@ def _quest_of(event: Event) -> str:
     return str(event.key).split(":")[1]
 
 
-@frozen
-class _Changes:
-    """What changes of the contributions to one run."""
-
-    before: Attempt  # as it is stored
-    tiers: tuple[datetime, ...]  # when those that are complete were completed
-    attempt: Attempt
-    added: list[Contribution] = field(factory=list)
-    removed: list[Contribution] = field(factory=list)
-    recount: list[bool] = field(factory=list)  # not empty if it has to be counted anew
-
-    def lacks_skipped(self, change: Change) -> bool:
-        """Return whether events that were skipped may matter for what has become of the run."""
-        before, after = self.attempt, evolve(self.attempt, run=change.run)
-        if not before.run.skipped or before.complete is None:
-            return False
-        return after.complete is None or after.complete > before.complete
-
-
 class Progress:
     """What some events, or a look at the journal, change of an owner's quests.
 
@@ -117,6 +105,10 @@ class Progress:
         tx: The transaction, which holds the owner's lock.
         owner: Whose quests.
         catalog: The definitions.
+
+    Attributes:
+        moved: The quests that another event of the same instant completes now, so that no event
+            says that they have changed.
     """
 
     def __init__(self, tx: Transaction, owner: str, catalog: Catalog) -> None:
@@ -126,7 +118,8 @@ class Progress:
         self._catalog = catalog
         self._port = tx.port(QUESTS)
         self.attempts = Attempts(tx, owner, catalog)
-        self._changes: dict[str, _Changes] = {}
+        self._changes: dict[str, RunChanges] = {}
+        self.moved: set[str] = set()
 
     def count(self, events: Sequence[CountedEvent]) -> None:
         """Count events that were just emitted."""
@@ -148,6 +141,17 @@ class Progress:
                     stored[event.key] += [
                         row for row in changes.added if row.event_key == event.key
                     ]
+        self._touch_streaks(events)
+
+    def _touch_streaks(self, events: Sequence[CountedEvent]) -> None:
+        """Evaluate the runs into whose periods streaks go on from the days of events."""
+        for key in self._catalog.streak_quests:
+            of_key = [it for it in events if key in self._catalog.quests_on[it.type]]
+            days = [it.habit_day for it in of_key if it.habit_day is not None]
+            for attempt in self.attempts.all_of([key]) if days else ():
+                last = attempt.span.last or max(days)
+                if last >= min(days) and not (attempt.is_closed or self.attempts.is_new(attempt)):
+                    self.touch(attempt)
 
     def _count(self, event: CountedEvent, before: Iterable[Contribution]) -> None:
         """Count one event, of which some contributions are stored."""
@@ -207,7 +211,8 @@ class Progress:
     def recount_dependents(self, completed: Iterable[str]) -> None:
         """Count anew the quests that start once others are complete."""
         keys = {key for it in completed for key in self._catalog.dependents.get(it, ())}
-        for attempt in self.attempts.all_of(keys):
+        self.attempts.load(keys, [])
+        for attempt in [*self.attempts.all_of(keys), *beginning(self._tx, self.attempts, keys)]:
             if not attempt.is_closed:
                 self.recount(attempt)
 
@@ -219,13 +224,13 @@ class Progress:
         """Evaluate a run again, as time has passed."""
         self._of(attempt)
 
-    def _of(self, attempt: Attempt) -> _Changes:
+    def _of(self, attempt: Attempt) -> RunChanges:
         subject = attempt.run.subject
         if subject not in self._changes:
             tiers: tuple[datetime, ...] = ()
             if attempt.run.tier:
                 tiers = self._tiers(attempt, self._port.of_subject(self._owner, subject))
-            self._changes[subject] = _Changes(attempt, tiers, attempt)
+            self._changes[subject] = RunChanges(attempt, tiers, attempt)
         return self._changes[subject]
 
     def _tiers(self, attempt: Attempt, rows: Sequence[Contribution]) -> tuple[datetime, ...]:
@@ -234,7 +239,7 @@ class Progress:
         places = [attempt.evaluate(rows, streaks, number).complete for number in numbers]
         return tuple(place[0] for place in places if place is not None)
 
-    def _replace(self, changes: _Changes, run: Run) -> None:
+    def _replace(self, changes: RunChanges, run: Run) -> None:
         attempt = evolve(changes.attempt, run=run)
         self.attempts.put(run)
         self._changes[run.subject] = evolve(changes, attempt=attempt)
@@ -264,10 +269,12 @@ class Progress:
         self._port.put_runs([it.run for it in changed])
         for it in changed:
             self.attempts.put(it.run)
+            if it.is_moved:
+                self.moved.add(it.run.quest)
         emit_outcomes(self._tx, self._owner, changed)
         return [it.run for it in changed]
 
-    def _write(self, changes: Iterable[_Changes]) -> None:
+    def _write(self, changes: Iterable[RunChanges]) -> None:
         """Write which contributions have changed."""
         found = list(changes)
         removed = [row for it in found for row in it.removed]
@@ -289,16 +296,16 @@ class Progress:
         counted = recounted(self._tx, attempts, self.attempts.days, stored)
         for changes, rows in zip(again, counted, strict=True):
             attempt, subject = changes.attempt, changes.attempt.run.subject
-            before = [row for row in stored if row.subject == subject]
-            removed = [row for row in before if row not in set(rows)]
-            added = [row for row in rows if row not in set(before)]
+            before = {row for row in stored if row.subject == subject}
+            removed = list(before.difference(rows))
+            added = [row for row in rows if row not in before]
             totals = totals_with((), attempt.leaf_count, before, ())
             run = evolve(attempt.run, skipped=False, totals=totals)
-            self._changes[subject] = _Changes(
+            self._changes[subject] = RunChanges(
                 changes.before, changes.tiers, evolve(attempt, run=run), added, removed
             )
 
-    def _evaluated(self, changes: _Changes) -> Change:
+    def _evaluated(self, changes: RunChanges) -> Change:
         """Return what has become of a run by the contributions that are stored now."""
         attempt = changes.attempt
         run = attempt.run

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from habitkit.events import Event
     from habitkit.transaction import Transaction
 
-__all__ = ["emitted", "type_of", "unwritten", "whole_journal"]
+__all__ = ["emitted", "still_emitted", "type_of", "unwritten", "whole_journal"]
 
 _PAGE = 1000
 
@@ -74,6 +74,12 @@ def unwritten(tx: Transaction, owner: str) -> list[tuple[str, Event]]:
         for position, (n, event) in enumerate(mine)
         if n >= written
     ]
+
+
+def still_emitted(tx: Transaction, events: Sequence[Event]) -> list[Event]:
+    """Return the events that were not undone, with a savepoint, while they waited."""
+    known = {id(event) for event in tx.emitted[0]}
+    return [event for event in events if id(event) in known]
 
 
 def _place(tx: Transaction, event: Event) -> str:

@@ -39,7 +39,7 @@ def reconcile(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
     limited.count(counted)
     dues = [due for event in counted for due in book.due(event)]
     # A rule of one name may have had no limit in another version: see ``RuleBook.limited``.
-    dues = [*limited.taken, *dues, *limited.given]
+    dues = [*limited.taken(), *dues, *limited.given()]
     if dues:
         settle(tx, owner, dues)
 
@@ -58,8 +58,19 @@ class _LimitedRules:
         self._book = book
         self._days = OwnerDays(tx, owner)
         self._port = tx.port(QUESTS)
-        self.taken: list[Due] = []
-        self.given: list[Due] = []
+        self._dues: dict[tuple[bool, str], Due] = {}
+
+    def taken(self) -> list[Due]:
+        """Return what is due no more."""
+        return [due for due in self._dues.values() if not due.amount]
+
+    def given(self) -> list[Due]:
+        """Return what is due now."""
+        return [due for due in self._dues.values() if due.amount]
+
+    def _set(self, dues: Iterable[Due]) -> None:
+        """Set what is due; of several of one key the last counts."""
+        self._dues.update(((due.kind == "currency", due.key), due) for due in dues)
 
     def count(self, events: Iterable[CountedEvent]) -> None:
         """Count events: see ``taken`` and ``given`` for what is due no more, and now."""
@@ -99,10 +110,11 @@ class _LimitedRules:
             return
         day = self._days.day_of(event)
         self._port.put([Contribution(self._owner, subject, 0, event.key, event.done_at, day)])
-        self.given += rule.give.dues(f"{event.key}:{rule.name}", event.fields)
+        place = f"{event.key}:{rule.name}"
+        self._set([*rule.give.nothing(place), *rule.give.dues(place, event.fields)])
         if last is not None:
             self._port.remove([last])
-            self.taken += rule.give.nothing(f"{last.event_key}:{rule.name}")
+            self._set(rule.give.nothing(f"{last.event_key}:{rule.name}"))
 
     def _drop(self, kept: Contribution, event: CountedEvent) -> None:
         """Take an event out of its group; if the group was full, the next one moves up."""
@@ -111,7 +123,7 @@ class _LimitedRules:
         group = self._port.of_subject(self._owner, kept.subject)
         self._port.remove([kept])
         for rule in rules:
-            self.taken += rule.give.nothing(f"{kept.event_key}:{name}")
+            self._set(rule.give.nothing(f"{kept.event_key}:{name}"))
         if len(group) < max((it.limit.most for it in rules if it.limit is not None), default=0):
             return
         remaining = {it.event_key for it in group} - {kept.event_key}

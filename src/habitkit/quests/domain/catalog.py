@@ -93,6 +93,15 @@ class Catalog:
         return {kind: tuple(keys) for kind, keys in found.items()}
 
     @cached_property
+    def streak_quests(self) -> tuple[str, ...]:
+        """The keys of the quests that repeat and of which a version reads streaks."""
+        return tuple(
+            key
+            for key, versions in self.quests.items()
+            if any(it.quest.repeat is not None and it.quest.reads_streaks for it in versions)
+        )
+
+    @cached_property
     def dependents(self) -> Mapping[str, tuple[str, ...]]:
         """The quests that start by themselves and require another one, by the key of that one."""
         found: dict[str, list[str]] = {}

@@ -15,6 +15,7 @@ from habitkit.habits.events import (
     FreezeEarned,
     FreezeUsed,
     HabitCompleted,
+    HabitCreated,
     StreakBroken,
     StreakReached,
 )
@@ -24,7 +25,14 @@ from habitkit.quests.domain.objectives import Counted, Measured, Reached
 
 __all__ = ["ReachStreak"]
 
-_CHANGES = (FreezeEarned, FreezeUsed, HabitCompleted, StreakBroken, StreakReached)
+_CHANGES = (
+    FreezeEarned,
+    FreezeUsed,
+    HabitCompleted,
+    HabitCreated,  # where no record is needed, time alone makes a streak from then on
+    StreakBroken,
+    StreakReached,
+)
 _TYPES = frozenset(kind.__name__ for kind in _CHANGES)
 
 
