@@ -245,7 +245,7 @@ class Season:
         """Print how far everybody has got with each quest."""
         rows = []
         for owner in PLANS:
-            runs = self.kit.quests.progress(owner)
+            runs = self.kit.quests.progress(owner, all_periods=True)
             weeks = [it for it in runs if it.quest == STEADY_WEEK.key and it.complete_at]
             others = {it.quest: f"{it.value} of {it.goal}, {it.state}" for it in runs}
             cells = [others.get(it.key, "not started") for it in (SPRING, UNBROKEN)]

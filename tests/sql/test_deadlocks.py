@@ -22,14 +22,12 @@ from habitkit.testing import FakeClock
 from habitkit.testing.contracts._threads import THREADS, all_of, spawn
 from habitkit.transaction import Transaction
 from tests.sql.crowd import OWNERS, REACTIONS, begin, do_all
+from tests.sql.deadlocks import WORKING, deadlocks
 from tests.sql.kit_modes import at_once, awaited
 from tests.sql.ledger import all_day, assert_sound
-from tests.sql.support import LIMIT_SECONDS, wait_until
+from tests.sql.support import LIMIT_SECONDS
 
 pytestmark = pytest.mark.postgres
-
-WORKING = "habitkit-deadlocks"
-"""The application name of the connections whose deadlocks are counted."""
 
 SIZES = pytest.mark.parametrize(
     "each",
@@ -40,18 +38,6 @@ SIZES = pytest.mark.parametrize(
 )
 
 # -- what the server says ------------------------------------------------------------------------
-
-
-def deadlocks(database: Engine) -> int:
-    """Return how many deadlocks the server has found in a database, all connections closed.
-
-    A connection may keep its share of the counter to itself until it ends.
-    """
-    with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        open_still = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = :name")
-        wait_until(lambda: connection.scalar(open_still, {"name": WORKING}) == 0)
-        count = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-        return int(connection.exec_driver_sql(count).scalar_one())
 
 
 @pytest.fixture

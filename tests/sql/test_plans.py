@@ -192,7 +192,10 @@ INSERT INTO habitkit_exposures
     SELECT 'experiment' || mod(n, 100), 'owner' || n / 20, 'a', 1, 0.5, now() FROM generate_series(1, 20000) n;
 INSERT INTO habitkit_flag_usage SELECT 'flag' || n, now() FROM generate_series(0, 999) n;
 INSERT INTO habitkit_quest_definitions
-    SELECT md5('definition' || n)::uuid, n, now(), 'quest', 'quest' || mod(n, 100), now(), '{"title": "Run"}', 'ada', ''
+    SELECT md5('definition' || n)::uuid, n, now(), 'quest', 'quest' || mod(n, 100), now(),
+           '{"title": "Read", "objective": {"kind": "count", "event": "read", "n": 3}, "reward": {}, "window": null,
+             "requires": [], "claim": "auto", "repeat": null, "tiers": [], "revoke": "never", "start": "manual",
+             "backdate": false, "credits": ["full"], "habit": null}', 'ada', ''
     FROM generate_series(1, 5000) n;
 INSERT INTO habitkit_quest_runs
     SELECT 'owner' || (1 + mod(n, 1000)), 'quest' || n / 1000, CASE mod(n, 2) WHEN 0 THEN '2026-03-02' ELSE '' END, 1,

@@ -34,6 +34,8 @@ def reached(
     tag: str | None,
     covers: Callable[[datetime, date], bool],
     since: date | None = None,
+    *,
+    earned: bool = False,
 ) -> StreakLength:
     """Return how long the visible streaks of an owner got in a time; they may begin before it.
 
@@ -51,13 +53,15 @@ def reached(
             first day.
         since: A day, in whatever zone, before which nothing counts; without one old checkpoints are
             read until nothing before them can matter, so that it is only slower.
+        earned: Whether slots that are only history, such as imported ones, do not count; they make
+            the streak longer all the same.
     """
     best = StreakLength()
     first = date.min if since is None else since - min(_FARTHEST, since - date.min)
     for known in _known(tx, owner, habit_id, tag):
         for checkpoint in (*reversed(known.checkpoints), None):
             history = known.history(tx, checkpoint)
-            found = rules.reached(history, slots, covers)
+            found = rules.reached(history, slots, covers, earned=earned)
             is_early = checkpoint is None or checkpoint.day <= first
             if is_early or rules.is_whole(history, slots, found):
                 best = best.joined(found)

@@ -254,7 +254,16 @@ def streaks_of(tx: Transaction, attempt: Attempt) -> StreakReader:
 
         first = None if attempt.quest.backdate else attempt.since[0].date()
         owner = attempt.run.owner
-        found = streak_lengths.reached(tx, owner, slots, habit, tag, covers, first)
+        found = streak_lengths.reached(
+            tx,
+            owner,
+            slots,
+            habit,
+            tag,
+            covers,
+            first,
+            earned="history" not in attempt.quest.credits,
+        )
         return StreakReach(found.slots, found.complete_at, found.key)
 
     return read

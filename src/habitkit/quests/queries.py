@@ -272,5 +272,5 @@ def view(
         ends_at=ends_at(attempt, days),
         complete_at=complete_at,
         claimed_at=run.claimed_at,
-        allowed=transitions(state, manual_claim=quest.claim == "manual"),
+        allowed=transitions(state, quest),
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from habitkit import ids
 from habitkit.coins.statements import balance
-from habitkit.quests.advancing import Progress
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.domain.views import QuestRebuildReport
 from habitkit.quests.leveling import correct_levels
+from habitkit.quests.owners import Page, owners_of_habits
+from habitkit.quests.run_progress import Progress
 from habitkit.quests.store import QUESTS
 from habitkit.workflow import Call
 
@@ -79,7 +80,9 @@ def rebuild(tx: Transaction, owner: str) -> QuestRebuildReport:
 
 
 def _content(run: Run) -> Run:
-    return evolve(run, skipped=False, check_at=None)
+    """Return what the events say of a run; one that begins has no totals yet."""
+    totals = run.totals if any(run.totals) else ()
+    return evolve(run, totals=totals, skipped=False, check_at=None)
 
 
 def rebuild_owners(
@@ -95,7 +98,7 @@ def rebuild_owners(
 
     Args:
         settings: The kit's settings.
-        owner: Whose quests; those of all owners who have any by default.
+        owner: Whose quests; those of all owners of habits or quests by default.
 
     Returns:
         How many owners and runs were counted, and what was different.
@@ -104,15 +107,19 @@ def rebuild_owners(
         report: QuestRebuildReport = yield Call(rebuild, (owner,))
         return report
     reports: list[QuestRebuildReport] = []
-    after: str | None = None
-    while True:
-        owners: list[str] = yield Call(_page, (after,), write=False)
-        for each in owners:
-            report = yield Call(rebuild, (each,))
-            reports.append(report)
-        if len(owners) < _PAGE:
-            break
-        after = owners[-1]
+    seen: set[str] = set()
+    for find in (_owners_of_quests, owners_of_habits):
+        after: Any = None
+        while True:
+            page: Page = yield Call(find, (after,), write=False)
+            for each in dict.fromkeys(page.owners):
+                if each not in seen:
+                    report = yield Call(rebuild, (each,))
+                    reports.append(report)
+            seen.update(page.owners)
+            after = page.after
+            if after is None:
+                break
     return QuestRebuildReport(
         sum(report.owners for report in reports),
         sum(report.runs for report in reports),
@@ -120,5 +127,6 @@ def rebuild_owners(
     )
 
 
-def _page(tx: Transaction, after: str | None) -> list[str]:
-    return tx.port(QUESTS).owners(after, _PAGE)
+def _owners_of_quests(tx: Transaction, after: str | None) -> Page:
+    owners = tx.port(QUESTS).owners(after, _PAGE)
+    return Page(owners, owners[-1] if len(owners) == _PAGE else None)

@@ -8,7 +8,6 @@ from attrs import evolve
 
 from habitkit import ids
 from habitkit.errors import InvalidInput, NotFound
-from habitkit.quests.advancing import Progress
 from habitkit.quests.attempts import Attempts
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.checks import state_now
@@ -20,6 +19,7 @@ from habitkit.quests.events import QuestAbandoned, QuestClaimed, QuestStarted
 from habitkit.quests.grants import settle
 from habitkit.quests.outcomes import reward_of
 from habitkit.quests.queries import attempt_at, view
+from habitkit.quests.run_progress import Progress
 from habitkit.quests.store import QUESTS
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _start(tx: Transaction, owner: str, key: str) -> str:
         state = state_now(tx, existing, days)
     elif not span_of(quest.window, quest.repeat, period, today).has_begun(tx.now, today):
         raise _refusal(key, "not open yet", "start", ())
-    allowed = transitions(state, manual_claim=quest.claim == "manual")
+    allowed = transitions(state, quest)
     if "start" not in allowed:
         raise _refusal(key, state, "start", allowed)
     missing = [
@@ -150,7 +150,7 @@ def _claim(tx: Transaction, owner: str, key: str, period: str | None) -> str:
     attempt, attempts = _as_of_now(tx, owner, catalog, key, period, "COMPLETED")
     quest, days = attempt.quest, attempts.days
     state = state_now(tx, attempt, days)
-    allowed = transitions(state, manual_claim=quest.claim == "manual")
+    allowed = transitions(state, quest)
     if "claim" not in allowed:
         raise _refusal(key, state, "claim", allowed)
     run = evolve(attempt.run, state="CLAIMED", claimed_at=tx.now)
@@ -198,7 +198,7 @@ def _abandon(tx: Transaction, owner: str, key: str, period: str | None) -> str:
     catalog = catalog_of(tx)
     attempt, attempts = _as_of_now(tx, owner, catalog, key, period, "ACTIVE")
     state = state_now(tx, attempt, attempts.days)
-    allowed = transitions(state, manual_claim=attempt.quest.claim == "manual")
+    allowed = transitions(state, attempt.quest)
     if "abandon" not in allowed:
         raise _refusal(key, state, "abandon", allowed)
     run = evolve(attempt.run, state="ABANDONED", check_at=None)

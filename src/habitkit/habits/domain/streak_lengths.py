@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from habitkit.habits.domain.goals import Goal
+    from habitkit.habits.domain.streaks import Slot
 
 __all__ = [
     "Lengthening",
@@ -43,11 +44,13 @@ class Lengthening(NamedTuple):
         at: When, in UTC.
         day: The first day of the slot.
         slots: How many slots the streak has with it.
+        earned: False if all that was recorded in it is history: imported, or recorded too late.
     """
 
     at: datetime
     day: date
     slots: int
+    earned: bool = True
 
 
 class StreakLength(NamedTuple):
@@ -71,7 +74,11 @@ class StreakLength(NamedTuple):
 
 
 def reached(
-    history: History, wanted: int, covers: Callable[[datetime, date], bool]
+    history: History,
+    wanted: int,
+    covers: Callable[[datetime, date], bool],
+    *,
+    earned: bool = False,
 ) -> StreakLength:
     """Return how long the visible streak of a habit got in a time.
 
@@ -79,10 +86,11 @@ def reached(
         history: The habit's history; what lies before the checkpoint that it begins at is left out.
         wanted: Which length is wanted.
         covers: Tells whether a slot counts, by the instant at which it was done and its first day.
+        earned: Whether slots that are only history do not count; they make the streak longer.
     """
     best = StreakLength()
-    for at, day, slots in lengthenings(history):
-        if slots < wanted and slots <= best.slots:
+    for at, day, slots, is_earned in lengthenings(history):
+        if (slots < wanted and slots <= best.slots) or (earned and not is_earned):
             continue
         if covers(at, day):
             found = StreakLength(slots)
@@ -119,9 +127,19 @@ def lengthenings(history: History) -> Iterator[Lengthening]:
         elif slot.status == "DONE":
             length += 1
             if is_by_record(slot):
-                yield Lengthening(completed_at(history, slot), slot.first, length)
+                at, earned = completed_at(history, slot), _is_earned(history, slot)
+                yield Lengthening(at, slot.first, length, earned)
             elif slot.deadline <= history.now:
                 yield Lengthening(slot.deadline, slot.first, length)
+
+
+def _is_earned(history: History, slot: Slot) -> bool:
+    window = history.version_on(slot.first).schedule.window
+    return any(
+        record.credit == "full"
+        for day in history.days_recorded(slot.first, slot.last)
+        for record in history.records(day, window)
+    )
 
 
 def next_lengthening(history: History) -> datetime | None:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from habitkit.quests.domain import evaluation
 from habitkit.quests.domain.objectives import Counted, Place, Reached
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from habitkit.quests.domain.counted_events import CountedEvent
     from habitkit.quests.domain.objectives import StreakReader
 
-__all__ = ["Attempt", "Change", "RunChanges", "after_evaluation", "totals_with"]
+__all__ = ["Attempt", "Change", "after_evaluation", "totals_with"]
 
 _EXACT = Context(prec=1000)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -172,34 +172,6 @@ class Change:
         old, run = self.before.run, self.run
         is_same = run.complete_at is not None and run.complete_at == old.complete_at
         return is_same and run.complete_key != old.complete_key
-
-
-@frozen
-class RunChanges:
-    """What changes of the contributions to one run.
-
-    Attributes:
-        before: The attempt as it is stored.
-        tiers: When the tiers that are complete there were completed.
-        attempt: The attempt as it is evaluated.
-        added: What is added.
-        removed: What is taken back.
-        recount: Not empty if the run has to be counted anew.
-    """
-
-    before: Attempt
-    tiers: tuple[datetime, ...]
-    attempt: Attempt
-    added: list[Contribution] = field(factory=list)
-    removed: list[Contribution] = field(factory=list)
-    recount: list[bool] = field(factory=list)
-
-    def lacks_skipped(self, change: Change) -> bool:
-        """Return whether events that were skipped may matter for what has become of the run."""
-        before, after = self.attempt, evolve(self.attempt, run=change.run)
-        if not before.run.skipped or before.complete is None:
-            return False
-        return after.complete is None or after.complete > before.complete
 
 
 def totals_with(

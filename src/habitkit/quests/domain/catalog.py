@@ -10,11 +10,13 @@ from attrs import frozen
 
 from habitkit.quests.domain import evaluation
 from habitkit.quests.domain.levels import Levels
-from habitkit.quests.domain.quest import Quest, QuestVersion
+from habitkit.quests.domain.quest import CREDITS, Quest, QuestVersion
 from habitkit.quests.domain.rewards import Rule
 from habitkit.quests.domain.rule_book import RuleBook, RuleVersion
+from habitkit.quests.domain.streak_objective import ReachStreak
 
 if TYPE_CHECKING:
+    from habitkit.quests.domain.counted_events import CountedEvent
     from habitkit.quests.domain.runs import Definition
 
 __all__ = ["ECONOMY", "Catalog"]
@@ -100,6 +102,22 @@ class Catalog:
             for key, versions in self.quests.items()
             if any(it.quest.repeat is not None and it.quest.reads_streaks for it in versions)
         )
+
+    @cached_property
+    def _quests_by_credit(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        for key, versions in self.quests.items():
+            for version in versions:
+                for leaf in evaluation.leaves(version.quest.objective):
+                    reads_streaks = isinstance(leaf, ReachStreak)
+                    for credit in CREDITS if reads_streaks else version.quest.credits:
+                        for kind in leaf.types:
+                            found.setdefault((kind, credit), {})[key] = None
+        return {place: tuple(keys) for place, keys in found.items()}
+
+    def quests_counting(self, event: CountedEvent) -> tuple[str, ...]:
+        """Return the keys of the quests that an event can change, by its type and its credit."""
+        return self._quests_by_credit.get((event.type, event.credit), ())
 
     @cached_property
     def dependents(self) -> Mapping[str, tuple[str, ...]]:

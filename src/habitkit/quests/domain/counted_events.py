@@ -113,7 +113,7 @@ def credited(events: Iterable[CountedEvent]) -> list[CountedEvent]:
         if event.retracted:
             found.pop(event.key, None)
         else:
-            found[event.key] = evolve(event, sealed=False)
+            found[event.key] = evolve(event, sealed=False) if event.sealed else event
     return list(found.values())
 
 

@@ -21,7 +21,10 @@ from habitkit.quests.domain.windows import Window
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["Quest", "QuestVersion", "Revoke", "Tier", "is_quest_key"]
+__all__ = ["CREDITS", "Quest", "QuestVersion", "Revoke", "Tier", "is_quest_key"]
+
+CREDITS = frozenset({"full", "history", "automatic"})
+"""The credits that events have."""
 
 Revoke: TypeAlias = Literal["until_sealed", "until_claimed", "never"]
 
@@ -29,7 +32,6 @@ _LONGEST_KEY = 100
 _LONGEST_TITLE = 200
 _REPEATS = (None, "daily", "weekly", "monthly")
 _REVOKES = ("until_sealed", "until_claimed", "never")
-_CREDITS = {"full", "history", "automatic"}
 _MOST = 50
 
 
@@ -76,7 +78,7 @@ def _expect_keys(_: object, attribute: Any, value: Any) -> None:
 
 
 def _expect_credits(_: object, attribute: Any, value: Any) -> None:
-    if not isinstance(value, tuple) or not value or not set(value) <= _CREDITS:
+    if not isinstance(value, tuple) or not value or not set(value) <= CREDITS:
         expected = "a tuple of 'full', 'history' and 'automatic'"
         raise InvalidInput(attribute.name, given=value, expected=expected)
 

@@ -29,7 +29,7 @@ _CHANGES = (
     FreezeEarned,
     FreezeUsed,
     HabitCompleted,
-    HabitCreated,  # where no record is needed, time alone makes a streak from then on
+    HabitCreated,  # the streak of a habit of which something is avoided begins by itself
     StreakBroken,
     StreakReached,
 )
@@ -52,6 +52,9 @@ def _id(given: UUID | str | None) -> UUID | None:
 @frozen
 class ReachStreak:
     """A streak of so many slots, as people see it.
+
+    Imported days make it longer; it is reached with a day that is not imported, unless the quest
+    counts the credit ``history`` too.
 
     Attributes:
         n: How many slots.
