@@ -291,3 +291,24 @@ def test_what_a_reaction_undoes_with_its_savepoint_moves_no_quest_on() -> None:
     kit.habits.check_in(run)
     assert (seen(kit, "undone").state, seen(kit, "kept").state) == ("ACTIVE", "COMPLETED")
     assert_sound(kit)
+
+
+def test_a_quest_over_quests_is_not_kept_complete_by_its_own_completion() -> None:
+    kit = habitkit.testing.kit(FRIDAY)
+    habits = [new_habit(kit, title) for title in ("Run", "Read", "Rest")]
+    for number, habit in enumerate(habits):
+        kit.quests.define(
+            Quest(
+                *(f"z{number}", "One", Count(HabitCompleted, 1, field("habit_id") == habit)),
+                start="auto",
+            )
+        )
+    kit.quests.define(
+        Quest("all", "All", Count(QuestCompleted, 3), start="auto", reward=Reward(coins=100))
+    )
+    kit.clock.advance(minutes=1)
+    done = [kit.habits.check_in(habit) for habit in habits]
+    assert (seen(kit, "all").state, balance(kit)) == ("COMPLETED", 130)
+    kit.habits.undo(done[0].id)
+    assert (seen(kit, "all").state, balance(kit)) == ("ACTIVE", 20)
+    assert_sound(kit)

@@ -14,6 +14,7 @@ from habitkit.quests.domain.objectives import Counted, Place, Reached
 from habitkit.quests.domain.quest import Quest
 from habitkit.quests.domain.runs import Contribution, Run
 from habitkit.quests.domain.windows import Span, span_of
+from habitkit.quests.events import QuestCompleted
 
 if TYPE_CHECKING:
     from habitkit.quests.domain.counted_events import CountedEvent
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Change", "after_evaluation", "totals_with"]
 
+_COMPLETED = QuestCompleted.__name__
 _EXACT = Context(prec=1000)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -87,6 +89,8 @@ class Attempt:
             day: Its habit day.
         """
         quest = self.quest
+        if event.type == _COMPLETED and event.fields.get("quest") == quest.key:
+            return False  # or its completion would stay for the sake of itself
         emitted_in_time = quest.backdate or event.at >= self.run.started_at
         return (
             emitted_in_time
