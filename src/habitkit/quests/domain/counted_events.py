@@ -81,6 +81,14 @@ class CountedEvent:
             return None
 
     @property
+    def habit_day(self) -> date | None:
+        """The habit day in the key of an event of habits, of a retraction too; else None."""
+        try:
+            return date.fromisoformat(self.key.split(":")[2])
+        except (IndexError, ValueError):
+            return self.day
+
+    @property
     def received_at(self) -> datetime:
         """When its fact was received: the rules of that instant hold for it."""
         return instant_of(self.fields.get("received_at")) or self.at
