@@ -71,7 +71,14 @@ def add_definition(
 
 @frozen
 class NewDefinition:
-    """A definition to be added; the attributes as of ``Definition``, from now on by default."""
+    """A definition to be added.
+
+    Attributes:
+        kind: As of ``Definition``.
+        key: As of ``Definition``.
+        content: As of ``Definition``.
+        effective: From when on it counts; now by default.
+    """
 
     kind: Literal["rules", "quest", "levels"]
     key: str
