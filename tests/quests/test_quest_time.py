@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
+import pytest
 from hypothesis import Phase
 from hypothesis import strategies as st
 
@@ -176,3 +177,27 @@ def test_a_streak_that_only_time_makes_longer_begins_with_its_habit() -> None:
     (calm,) = kit.quests.progress("ada")
     assert (calm.state, kit.quests.items("ada")) == ("COMPLETED", {"star": 1})
     assert kit.quests.rebuild("ada").repaired == ()
+
+
+@pytest.mark.parametrize("backdate", [False, True])
+def test_what_becomes_true_and_untrue_at_once_earns_nothing(*, backdate: bool) -> None:
+    """A day that would have been done is emitted and taken back in one go, as nobody swept."""
+    kit = habitkit.testing.kit(coins=CoinSettings(Economy.without_rewards("xp")))
+    kit.quests.set_rules([Rule("first", HabitCompleted, give=Reward(coins=3), limit=PerDay(1))])
+    two = Count(HabitCompleted, 2)
+    kit.quests.define(Quest("two", "Two", two, start="auto", backdate=backdate, reward=GOOD))
+    coffee = kit.habits.create("ada", "Coffee", Schedule.daily(), Goal.at_most(1))
+    done = kit.habits.check_in(coffee.id)
+    kit.clock.advance(days=1)
+
+    kit.habits.undo(done.id)
+
+    emitted = [event.type for event in kit.events.page("ada")]
+    assert emitted[-2:] == ["HabitCompleted", "Retracted"]
+    assert kit.coins.balance("ada").posted == 0
+    assert {it.value for it in kit.quests.progress("ada")} == {0}
+    assert kit.quests.rebuild("ada").repaired == ()
+    kit.habits.check_in(coffee.id)
+    kit.clock.advance(days=1)
+    kit.sweep()
+    assert (kit.coins.balance("ada").posted, kit.quests.items("ada")) == (3, {})
