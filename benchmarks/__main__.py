@@ -22,6 +22,7 @@ from benchmarks import (
     growth,
     ledger,
     limits,
+    quests,
     start_up,
     streaks,
 )
@@ -99,6 +100,10 @@ def main() -> None:
         turns = experiments.TURNS * blocks
         analysed = timed("experiments", turns, tried, server=False)
         figures.experiments = list(chain.from_iterable(analysed))
+        followed = partial(quests.measure, size, place.new_file)
+        turns = quests.TURNS * blocks
+        rewarded = timed("quests", turns, followed, server=False)
+        figures.quests = list(chain.from_iterable(rewarded))
         starts = partial(start_up.measure, size)
         started = timed("import habitkit", size.starts + 1, starts, server=False)
         figures.starts = list(chain.from_iterable(started))

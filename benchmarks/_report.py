@@ -59,6 +59,7 @@ class Figures:
         caches: What a cache costs, and what it gains.
         flags: What evaluating and loading flags costs.
         experiments: What analyses and assignments cost.
+        quests: What quests and previews cost.
         starts: Imports in fresh processes.
         missing: Why PostgreSQL was left out, or nothing.
     """
@@ -73,6 +74,7 @@ class Figures:
     caches: list[LimitsRow] = Factory(list)
     flags: list[LimitsRow] = Factory(list)
     experiments: list[LimitsRow] = Factory(list)
+    quests: list[Row] = Factory(list)
     starts: list[Start] = Factory(list)
     missing: str = ""
 
@@ -121,6 +123,11 @@ def markdown(figures: Figures) -> str:
             [_limits(row) for row in figures.experiments],
         ),
         (
+            "Quests in µs, median",
+            ("", "time", "ratio", "of", "goal", ""),
+            [_streaks(row) for row in figures.quests],
+        ),
+        (
             "A fresh process in ms, median",
             ("", "the import", "the process", "goal", ""),
             [_start(start) for start in figures.starts],
@@ -157,14 +164,12 @@ def as_json(figures: Figures) -> dict[str, Any]:
         ],
         "spend": [spent.as_json(result) for result in figures.spends],
         "growth": [spent.grown_as_json(row) for row in figures.growth],
-        "streaks": [
-            {"name": row.name, "us": row.microseconds, "ratio": row.ratio, "met": row.met}
-            for row in figures.streaks
-        ],
+        "streaks": [_streaks_as_json(row) for row in figures.streaks],
         "limits": [{**asdict(row), "met": row.met} for row in figures.limits],
         "caches": [{**asdict(row), "met": row.met} for row in figures.caches],
         "flags": [{**asdict(row), "met": row.met} for row in figures.flags],
         "experiments": [{**asdict(row), "met": row.met} for row in figures.experiments],
+        "quests": [_streaks_as_json(row) for row in figures.quests],
         "start_up": [{**asdict(start), "met": start.met} for start in figures.starts],
     }
 
@@ -177,6 +182,10 @@ def _streaks(row: Row) -> list[str]:
         goal = f"ratio ≤ {row.goal_ratio}"
     ratio = "-" if row.ratio is None else f"{row.ratio:.3g}"
     return [row.name, us(row.microseconds), ratio, row.against or "-", goal, VERDICTS[row.met]]
+
+
+def _streaks_as_json(row: Row) -> dict[str, Any]:
+    return {"name": row.name, "us": row.microseconds, "ratio": row.ratio, "met": row.met}
 
 
 def _limits(row: LimitsRow) -> list[str]:

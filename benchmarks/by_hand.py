@@ -80,6 +80,10 @@ PUT_SNAPSHOT = (
     "credited = excluded.credited, emitted = excluded.emitted, act_by = excluded.act_by "
     "WHERE habitkit_snapshots.rev <= excluded.rev RETURNING rev"
 )
+NEWEST_DEFINITION = (
+    "SELECT id FROM habitkit_quest_definitions WHERE revision > 0 "
+    "ORDER BY revision DESC LIMIT 1 OFFSET 0"
+)
 SETTLED = "SELECT key, currency, settled FROM habitkit_entitlements WHERE owner = ? AND key = ?"
 SETTLE = (
     "INSERT INTO habitkit_entitlements (owner, key, currency, settled) VALUES (?, ?, ?, ?) "
@@ -87,7 +91,7 @@ SETTLE = (
     "settled = excluded.settled"
 )
 ACCOUNTS = (
-    "SELECT id, owner, role, currency, balance, seq, at, floor, debt, sealed "
+    "SELECT id, owner, role, currency, balance, seq, at, floor, debt, sealed, next_expiry "
     "FROM habitkit_accounts WHERE owner = ? AND currency = ?"
 )
 TRANSFER = (
@@ -163,6 +167,7 @@ def check_in(habit_id: uuid.UUID, expected: Expected, values: Values) -> Steps:
 
     place = f"done:{habit_id}:{expected.slot}"
     key = f"{place}:completion"
+    yield "rows", NEWEST_DEFINITION, ()
     yield "rows", SETTLED, (owner, key)
     yield "run", SETTLE, (owner, key, "coin", 10)
     accounts = yield "rows", ACCOUNTS, (owner, "coin")

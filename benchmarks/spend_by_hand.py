@@ -12,7 +12,16 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from benchmarks.by_hand import ACCOUNTS, ENTRY, EVENT, LOCK, MOVE, SQLITE, TRANSFER
+from benchmarks.by_hand import (
+    ACCOUNTS,
+    ENTRY,
+    EVENT,
+    LOCK,
+    MOVE,
+    NEWEST_DEFINITION,
+    SQLITE,
+    TRANSFER,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,6 +72,7 @@ def on_sqlite(connection: sqlite3.Connection) -> Callable[[Order], int]:
             (sink, sink_seq + 1, transfer, 1, sink_balance + 1, at, None),
         ]
         cursor.executemany(ENTRY, entries)
+        cursor.execute(NEWEST_DEFINITION).fetchall()
         request = {
             "target": repr(owner),
             "amount": "1",

@@ -1,4 +1,4 @@
-"""The last part of the demo: an experiment on owners who are simulated, and its decision."""
+"""A part of the demo: an experiment on owners who are simulated, and its decision."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""A tour of habitkit: a history, check-ins, coins, limits, a cache, flags, an experiment.
+"""A tour of habitkit: a history, check-ins, coins, limits, a cache, flags, an experiment, quests.
 
     python examples/demo.py                          the sample export, ./habitkit-demo.db
     python examples/demo.py export.zip --db me.db    your own export of Loop Habit Tracker
@@ -20,6 +20,7 @@ from _experiments import show_experiment
 from _flags import show_flags
 from _heatmap import year_map
 from _limits import show_limits
+from _quests import show_quests
 from attrs import evolve
 from rich import box
 from rich.console import Console
@@ -73,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show_flags(kit, _url(options.db), out, _table("The flag"))
         _title("9. Compare two variants")
         show_experiment(out, _table("Metric"))
+        _title("10. Set a quest")
+        show_quests(out, _table("Step"))
     except ImportRefused as refused:
         if is_new:
             options.db.unlink(missing_ok=True)

@@ -23,8 +23,6 @@ from _experiment_tables import (
     lift,
     owners,
     row_of,
-    table,
-    title,
     units_of,
 )
 from _simulated_product import (
@@ -36,6 +34,7 @@ from _simulated_product import (
     false_alarms,
     simulate,
 )
+from _tables import table, title
 from attrs import evolve
 
 from habitkit import HabitKit

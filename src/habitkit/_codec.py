@@ -224,14 +224,28 @@ def _plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if _is_by_dict(type(value)):
+        return value.to_dict()  # type: ignore[attr-defined]
     if isinstance(value, Event):
         own = {name: getattr(value, name) for name in _all_fields(type(value))}
         return {"type": type(value).__name__, **own}
     if has(type(value)):
         own = {name: getattr(value, name) for name in _all_fields(type(value))}
-        return {name: str(it) if type(it) is Decimal else it for name, it in own.items()}
+        return {name: _exact(it) for name, it in own.items()}
     msg = f"cannot represent a value of type {type(value).__name__} as JSON: {value!r}"
     raise TypeError(msg)
+
+
+def _exact(value: object) -> object:
+    """Turn a decimal, and those in a tuple, into text."""
+    if type(value) is tuple:
+        return [_exact(it) for it in value]
+    return str(value) if type(value) is Decimal else value
+
+
+def _is_by_dict(kind: object) -> bool:
+    """Tell whether values of a class are written by ``to_dict`` and read by ``from_dict``."""
+    return getattr(kind, "by_dict", False) is True
 
 
 _encode = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":")).encode
@@ -251,6 +265,8 @@ def _converter(known: frozenset[tuple[str, type[Event]]]) -> Converter:
         datetime,
         lambda value, _: value if isinstance(value, datetime) else datetime.fromisoformat(value),
     )
+
+    converter.register_structure_hook_func(_is_by_dict, lambda value, kind: kind.from_dict(value))
 
     own = {**vocabulary(), Recorded.__name__: Recorded}
     of_hosts = {name: kind for name, kind in known if name not in own}

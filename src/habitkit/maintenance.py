@@ -28,8 +28,9 @@ def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
 
     Every module does its own part, one after the other: messages that wait in inboxes are applied,
     old idempotency records deleted, the events of slots that have ended and of streaks that can no
-    longer be repaired emitted, holds that have expired recorded, new entries of wallets sealed. An
-    item that fails stops nothing else. Two sweeps at once do nothing twice.
+    longer be repaired emitted, holds that have expired recorded, coins that have expired taken
+    away, new entries of wallets sealed. An item that fails stops nothing else. Two sweeps at once
+    do nothing twice.
 
     Args:
         settings: The kit's settings.

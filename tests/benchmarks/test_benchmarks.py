@@ -18,6 +18,7 @@ from benchmarks._same import check_statements
 from benchmarks.experiments import ANALYSES, ASSIGNMENTS
 from benchmarks.experiments_on_sqlite import JOINS
 from benchmarks.flags import CLIENT, TASKS
+from benchmarks.quests import STORES as QUEST_STORES
 from habitkit import HabitKit
 from tests.redis_servers import find_redis
 from tests.services import find_postgres
@@ -86,6 +87,10 @@ def test_a_quick_run_measures_every_store_and_prints_the_tables(tmp_path):
     assert {f"an assignment, {name}, habitkit" for name in ASSIGNMENTS} < {*experiments}
     assert all(any(f"{name}, habitkit" in row for row in experiments) for name in JOINS)
     assert all(value > 0 for value in experiments.values())
+    quests = {row["name"]: row["us"] for row in figures["quests"]}
+    assert all(f"check-in, {store}, 200 rules and 20 quests" in quests for store in QUEST_STORES)
+    assert [row["name"].split(",")[0] for row in figures["quests"]][-1] == "preview"
+    assert all(value > 0 for value in quests.values())
     assert [row["program"] for row in figures["start_up"]][-1] == "import habitkit"
     assert "| import habitkit " in done.stdout
 

@@ -141,8 +141,13 @@ def test_the_demo_changes_a_flag_that_another_process_sees_within_its_interval(t
     assert "revision: put, toggle, toggle, rollback." in " ".join(shown.split())
 
 
-def test_the_demo_compares_two_variants_and_decides(tmp_path):
-    shown = " ".join(part(demo(tmp_path).stdout, "9. Compare", "All of it").split())
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    return demo(tmp_path_factory.mktemp("demo")).stdout
+
+
+def test_the_demo_compares_two_variants_and_decides(said):
+    shown = " ".join(part(said, "9. Compare", "10. Set").split())
 
     assert "2,000 simulated owners evaluate" in shown
     row = re.search(r"checked in ([\d.]+)% ([\d.]+)% \+([\d.]+)% \+([\d.]+)% to \+([\d.]+)%", shown)
@@ -151,6 +156,21 @@ def test_the_demo_compares_two_variants_and_decides(tmp_path):
     assert effect == pytest.approx(friendly - plain, abs=0.11)
     assert 0 < low < 8 < high, "the true difference is in the interval"
     assert "Decision: ship friendly. friendly: checked in is better" in shown
+
+
+def test_the_demo_completes_a_quest_and_takes_its_reward_back(said):
+    shown = part(said, "10. Set a quest", "All of it")
+
+    rows = re.findall(
+        r"^(check-in \d|undo.*?)  +(\d) of 5 +(\w+) +(\S+) +(\w+)", shown, re.MULTILINE
+    )
+    assert [row[1:] for row in rows] == [
+        *((str(day), "ACTIVE", "+10", "none") for day in (1, 2, 3, 4)),
+        ("5", "COMPLETED", "+110", "five"),
+        ("4", "ACTIVE", "-110", "none"),
+    ]
+    assert re.search(r"completion +coin +5 +60 +50 +\+10", shown), shown
+    assert re.search(r"completion +xp +5 +25 +0 +\+25", shown), shown
 
 
 def test_each_new_day_begins_anew(tmp_path):

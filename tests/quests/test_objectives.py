@@ -145,7 +145,7 @@ def test_equal_objectives_are_equal_however_they_are_given() -> None:
     assert Sum("A", "km", 10) == Sum("A", "km", Decimal("10.00")) == Sum("A", "km", 1e1)
     assert Sum("A", "km", 0.1) == Sum("A", "km", Decimal("0.1"))
     assert ReachStreak(7, str(HABIT)) == ReachStreak(7, HABIT)
-    boss = Damage(9, {HabitCompleted: 5, "A": 0.50}, {StreakBroken: 10})
+    boss = Damage(9, {HabitCompleted: 5, "A": Decimal("0.50")}, {StreakBroken: 10})
     assert boss == Damage(9, {"A": Decimal("0.5"), "HabitCompleted": 5.0}, {"StreakBroken": 10})
     assert json.dumps(to_dict(boss)) == (
         '{"hp": 9, "per_event": {"A": "0.5", "HabitCompleted": 5}, "rage": {"StreakBroken": 10}, '

@@ -144,6 +144,12 @@ INSERT INTO habitkit_holds
            now() + (n + 1000) * interval '1 minute', CASE mod(n, 20) WHEN 0 THEN 'open' ELSE 'settled' END, 0,
            CASE mod(n, 20) WHEN 0 THEN NULL ELSE now() END
     FROM generate_series(1, 9999) n;
+INSERT INTO habitkit_expiring_awards
+    SELECT md5('transfer' || n)::uuid, 'owner' || (1 + mod(n, 1000)), 'coin', 5,
+           now() + (n + 1000) * interval '1 minute', CASE mod(n, 20) WHEN 0 THEN 0 ELSE 5 END, 0
+    FROM generate_series(1, 9999) n;
+INSERT INTO habitkit_award_uses
+    SELECT md5('transfer' || (n - 1))::uuid, md5('transfer' || n)::uuid, 5 FROM generate_series(1, 9999) n;
 INSERT INTO habitkit_blocks
     SELECT md5('wallet' || (1 + mod(n, 1000)))::uuid, 1 + n / 1000, 1 + n / 1000, '111'::bytea, '1'::bytea, now()
     FROM generate_series(0, 8999) n;
@@ -186,7 +192,10 @@ INSERT INTO habitkit_exposures
     SELECT 'experiment' || mod(n, 100), 'owner' || n / 20, 'a', 1, 0.5, now() FROM generate_series(1, 20000) n;
 INSERT INTO habitkit_flag_usage SELECT 'flag' || n, now() FROM generate_series(0, 999) n;
 INSERT INTO habitkit_quest_definitions
-    SELECT md5('definition' || n)::uuid, n, now(), 'quest', 'quest' || mod(n, 100), now(), '{"title": "Run"}', 'ada', ''
+    SELECT md5('definition' || n)::uuid, n, now(), 'quest', 'quest' || mod(n, 100), now(),
+           '{"title": "Read", "objective": {"kind": "count", "event": "read", "n": 3}, "reward": {}, "window": null,
+             "requires": [], "claim": "auto", "repeat": null, "tiers": [], "revoke": "never", "start": "manual",
+             "backdate": false, "credits": ["full"], "habit": null}', 'ada', ''
     FROM generate_series(1, 5000) n;
 INSERT INTO habitkit_quest_runs
     SELECT 'owner' || (1 + mod(n, 1000)), 'quest' || n / 1000, CASE mod(n, 2) WHEN 0 THEN '2026-03-02' ELSE '' END, 1,
@@ -242,6 +251,20 @@ def use_coins(kit: habitkit.testing.TestKit) -> None:
     coins.audit("ada")
     coins.export("ada")
     coins.forget("ada")
+
+
+def use_expiring_coins(kit: habitkit.testing.TestKit) -> None:
+    """Let a kit run each of the statements for awards that expire, of which there is a full page."""
+    coins, soon = kit.coins, kit.clock.now() + timedelta(seconds=5)
+    ends = [soon, *(soon + timedelta(hours=n) for n in range(110))]
+    batch = [Posting.award("ada", 5, expires_at=end) for end in ends]
+    coins.post_many(batch, idempotency_key="expiring")
+    spent = coins.spend("ada", 12, idempotency_key="expiring")
+    coins.reverse(spent.id, idempotency_key="back again")
+    assert len(coins.expiring("ada", limit=200)) == 110
+    kit.clock.advance(seconds=10)
+    coins.export("ada")
+    assert kit.sweep().counts["expired_awards"] == 2
 
 
 def use_facts(kit: habitkit.testing.TestKit, habit_id: UUID) -> None:
@@ -412,6 +435,7 @@ def use_everything(engine: Engine) -> None:
     use_facts(kit, run.id)
     use_batches(kit)
     use_coins(kit)
+    use_expiring_coins(kit)
     for refuse_it in (True, False):
         kit.events.record("ada", "noted", {"refuse": refuse_it})
     kit.events.page("ada", after=(1, 0))

@@ -13,6 +13,7 @@ import pytest
 
 from tests.stores import (
     broken_experiments,
+    broken_expiring,
     broken_facts,
     broken_flags,
     broken_habits,
@@ -33,6 +34,7 @@ BROKEN = (
     broken_holds,
     broken_flags,
     broken_experiments,
+    broken_expiring,
     broken_quests,
 )
 EXPECTED = [test for file in BROKEN for test in file.EXPECTED]

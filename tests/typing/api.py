@@ -62,6 +62,22 @@ from habitkit.habits import HABITS, HabitCompleted, HabitSettings, HabitStore, S
 from habitkit.habits import service as habits
 from habitkit.limits import Decision
 from habitkit.ports import AsyncHostTransactions, AsyncStore, HostTransactions, Store
+from habitkit.predicates import field
+from habitkit.quests import (
+    Badge,
+    CostReport,
+    Count,
+    Level,
+    Levels,
+    PerDay,
+    Quest,
+    QuestProgress,
+    QuestRebuildReport,
+    Reward,
+    Rule,
+    RuleVersion,
+    per,
+)
 from habitkit.residents import RefreshReport
 from habitkit.testing import FakeClock, TestKit
 from habitkit.testing import kit as kit_for_a_test
@@ -231,6 +247,21 @@ assert_type(kit.coins.audit("ada", heads=heads).findings, tuple[Finding, ...])
 assert_type(kit.coins.export("ada"), LedgerExport)
 assert_type(kit.coins.forget("ada"), int)
 
+rule = Rule("read", BookRead, field("pages") >= 10, Reward(coins=per("pages", 2)), PerDay(2))
+five = Quest("five", "Five days", Count(HabitCompleted, 5), reward=Reward(coins=100, badge="five"))
+assert_type(kit.quests.define(five), Quest)
+assert_type(kit.quests.set_rules([rule], effective=clock.now()), RuleVersion)
+assert_type(kit.quests.rules(), RuleVersion)
+assert_type(kit.quests.set_levels(Levels.linear(100)), Levels)
+assert_type(kit.quests.start("ada", "five"), QuestProgress)
+assert_type(kit.quests.claim("ada", "five", idempotency_key="k"), QuestProgress)
+assert_type(kit.quests.progress("ada"), list[QuestProgress])
+assert_type(kit.quests.badges("ada"), list[Badge])
+assert_type(kit.quests.level("ada"), Level)
+assert_type(kit.quests.preview([rule], sample=10), CostReport)
+assert_type(kit.quests.rebuild("ada"), QuestRebuildReport)
+assert_type(kit.owned_by("ada").quests.rebuild("ada"), QuestRebuildReport)
+
 assert_type(kit.events.record("ada", "read", {"pages": 5}, at=clock.now()), Recorded)
 assert_type(kit.events.page("ada", after=(1, 0)), list[StoredEvent])
 assert_type(kit.events.net("ada", types=["read"], since=clock.now()), list[StoredEvent])
@@ -266,7 +297,8 @@ kit.coins.settle(hold)  # type: ignore[arg-type]  # pyright: ignore[reportArgume
 kit.coins.balance("ada", as_of="2026-01-01")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 kit.events.record("ada")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 kit.sweep("all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-kit.quests  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+kit.quests.set_rules([five])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+kit.parties  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 # -- composing, scoping, the host's own transaction ----------------------------------------------
 

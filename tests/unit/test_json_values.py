@@ -20,7 +20,7 @@ from hypothesis import given
 import habitkit.testing
 from habitkit import Balance, Event, Goal, OfflineCheckIn, Schedule, SystemClock, to_dict
 from habitkit.backends.memory import MemoryLimits
-from habitkit.coins import CoinSettings, RuleSet
+from habitkit.coins import AwardUse, CoinSettings, ExpiringAward, ExpiringCoins, RuleSet
 from habitkit.errors import InvalidInput
 from habitkit.events import Recorded
 from habitkit.flags import Fault, Flag, Flags, FlagsChange, FlagsEvent, StaleFlag, StaticSource
@@ -109,6 +109,9 @@ def returned() -> Iterator[object]:
     yield OfflineCheckIn(run.id, day=date(2026, 3, 9), idempotency_key="k")
     yield RebuildReport(2, (ID,))
     yield PastDay(date(2026, 3, 9), amount=2)
+    yield ExpiringAward(ID, "ada", "coin", 5, NOW, used=2)
+    yield ExpiringCoins(3, NOW)
+    yield AwardUse(ID, ID, 2)
     yield Event("ada", NOW)
     yield from values_of_experiments()
     yield from values_of_quests()

@@ -61,6 +61,7 @@ CASES: dict[str, Call] = {
     "coins.head": lambda call, of: call(of.owner),
     "coins.statement": lambda call, of: call(of.owner),
     "coins.holds": lambda call, of: call(of.owner),
+    "coins.expiring": lambda call, of: call(of.owner),
     "coins.set_floor": lambda call, of: call(of.owner),
     "coins.post_many": lambda call, of: call([Posting.award(of.owner, 1)], idempotency_key="k"),
     "coins.hold": lambda call, of: call(of.hold),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         LedgerLine,
     )
     from habitkit.coins.domain.economy import Economy, RewardRule, RuleSet
+    from habitkit.coins.domain.expiring import AwardUse, ExpiringAward, ExpiringCoins
     from habitkit.coins.domain.model import (
         Account,
         Balance,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         audit,
         award,
         balance,
+        expiring,
         export,
         forget,
         head,
@@ -62,10 +64,12 @@ if TYPE_CHECKING:
     from habitkit.coins.store import (
         AUDIT,
         COINS,
+        EXPIRING,
         HOLDS,
         LEDGER,
         AuditStore,
         CoinStore,
+        ExpiringStore,
         HoldStore,
         LedgerStore,
     )
@@ -73,12 +77,14 @@ if TYPE_CHECKING:
 __all__ = [
     "AUDIT",
     "COINS",
+    "EXPIRING",
     "HOLDS",
     "LEDGER",
     "Account",
     "AlreadyReversed",
     "AuditReport",
     "AuditStore",
+    "AwardUse",
     "Balance",
     "BalanceOverflow",
     "BatchRefused",
@@ -88,6 +94,9 @@ __all__ = [
     "CoinsPosted",
     "Economy",
     "Entry",
+    "ExpiringAward",
+    "ExpiringCoins",
+    "ExpiringStore",
     "Finding",
     "Head",
     "Hold",
@@ -110,6 +119,7 @@ __all__ = [
     "audit",
     "award",
     "balance",
+    "expiring",
     "export",
     "forget",
     "head",
@@ -133,6 +143,7 @@ if not TYPE_CHECKING:
         __all__,
         [
             "domain.model",
+            "domain.expiring",
             "domain.economy",
             "auditing.domain.model",
             "errors",

@@ -9,12 +9,13 @@ from attrs import asdict
 from habitkit import ids
 from habitkit.coins.auditing.audits import accounts_of, blocks_of, lines_of, pages
 from habitkit.coins.auditing.domain.model import LedgerExport
-from habitkit.coins.store import AUDIT, HOLDS, LEDGER
+from habitkit.coins.store import AUDIT, EXPIRING, HOLDS, LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from habitkit.coins.auditing.domain.model import Block, LedgerLine
+    from habitkit.coins.domain.expiring import ExpiringAward
     from habitkit.coins.domain.model import Hold, Settled
     from habitkit.transaction import Transaction
 
@@ -38,6 +39,7 @@ def export(tx: Transaction, owner: str) -> LedgerExport:
         tuple(holds),
         tuple(_entitlements(tx, owner)),
         {account.id: tuple(blocks_of(tx, account.id)) for account in accounts if audited},
+        tuple(_expiring(tx, owner)),
     )
 
 
@@ -48,6 +50,7 @@ def export_fields(tx: Transaction, owner: str) -> dict[str, Any]:
         "accounts": [asdict(account) for account in found.accounts],
         "lines": {str(id_): list(map(_fields, lines)) for id_, lines in found.lines.items()},
         "holds": found.holds,
+        "expiring": found.expiring,
         "entitlements": found.entitlements,
         "blocks": {str(id_): list(map(_fields, blocks)) for id_, blocks in found.blocks.items()},
     }
@@ -83,6 +86,13 @@ def _holds(tx: Transaction, owner: str, currency: str) -> Iterator[Hold]:
     """Read an owner's holds page by page."""
     holds = tx.port(HOLDS)
     return pages(lambda after: holds.page(owner, currency, after, _PAGE, open_at=None), "seq", None)
+
+
+def _expiring(tx: Transaction, owner: str) -> Iterator[ExpiringAward]:
+    """Read an owner's expiring awards page by page."""
+    if not tx.supports(EXPIRING):
+        return iter(())
+    return pages(lambda after: tx.port(EXPIRING).of_owner(owner, after, _PAGE), "id", None)
 
 
 def _entitlements(tx: Transaction, owner: str) -> Iterator[Settled]:

@@ -126,6 +126,8 @@ def request_of(order: Order) -> dict[str, object]:
     }
     if order.at is not None:  # so that requests without it stay as they were kept
         request["at"] = order.at.isoformat()
+    if order.expires_at is not None:
+        request["expires_at"] = order.expires_at.isoformat()
     return request
 
 

@@ -26,9 +26,14 @@ class _Coins(Module):
 
     def sweepers(self) -> Mapping[str, Sweeper]:
         from habitkit.coins.auditing.sealing import seal_entries  # noqa: PLC0415 - only in a sweep
+        from habitkit.coins.expiring_awards import expire_awards  # noqa: PLC0415
         from habitkit.coins.reservations import expire_holds  # noqa: PLC0415
 
-        return {"expired_holds": expire_holds, "sealed_entries": seal_entries}
+        return {
+            "expired_holds": expire_holds,
+            "expired_awards": expire_awards,
+            "sealed_entries": seal_entries,
+        }
 
     def forget(self, tx: Transaction, owner: str) -> int:
         from habitkit.coins.erasure import forget  # noqa: PLC0415

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from attrs import evolve
 
-from habitkit.coins.domain import rules
-from habitkit.coins.domain.model import Account, Hold, Move, Transfer
+from habitkit.coins.drafts import Draft, Order, Return
 from habitkit.coins.errors import BatchRefused, InsufficientFunds
-from habitkit.coins.events import CoinsPosted, HoldClosed
-from habitkit.coins.store import AUDIT, COINS, HOLDS
-from habitkit.errors import Refused
+from habitkit.coins.events import HoldClosed
+from habitkit.coins.store import COINS, EXPIRING, HOLDS
+from habitkit.errors import InvalidInstant, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from habitkit.coins.domain.model import HoldState, Kind, Role
+    from habitkit.coins.domain.expiring import ExpiringAward
+    from habitkit.coins.domain.model import Account, Hold, HoldState, Kind, Transfer
     from habitkit.transaction import Transaction
 
-    Place = tuple[str, Role, str]
-    """An account's owner, role and currency: there is one of each."""
 __all__ = [
     "Order",
+    "Return",
     "end_hold",
+    "expire_award",
+    "expire_due",
     "free_lapsed",
     "nth",
     "post",
@@ -34,190 +34,43 @@ __all__ = [
 ]
 
 _MAX_LAPSED = 1000
+_ENDING_HOLDS = ("settle", "release", "expire")
 _ALL_IDS = 2**128  # beyond what Python folds into a constant where it is written
 
 
-class Order(NamedTuple):
-    """A transfer to be posted.
-
-    Attributes:
-        kind: Why.
-        source: The owner who gives.
-        target: The owner who receives.
-        currency: The currency.
-        amount: How many.
-        memo: What for.
-        metadata: The host's own values.
-        reverses: The transfer that it reverses.
-        between: The accounts of source and target, where the kind does not say.
-        may_owe: True if it may leave a debt below a floor.
-        at: When it happened, if that was before now.
-    """
-
-    kind: Kind
-    source: str
-    target: str
-    currency: str
-    amount: int
-    memo: str | None = None
-    metadata: Mapping[str, Any] | None = None
-    reverses: UUID | None = None
-    between: tuple[Role, Role] | None = None
-    may_owe: bool = False
-    at: datetime | None = None
-
-    @property
-    def roles(self) -> tuple[Role, Role]:
-        """Between which accounts of source and target the coins move."""
-        return self.between or rules.BETWEEN[self.kind]
-
-
-class _Draft:
-    """Transfers that are decided but not written yet, each based on the state before it."""
-
-    __slots__ = (
-        "_accounts",
-        "_emitted",
-        "_many",
-        "_moves",
-        "_new",
-        "_tx",
-        "_unsealed",
-        "transfers",
-    )
-
-    def __init__(self, tx: Transaction, accounts: Iterable[Account], *, many: bool) -> None:
-        """Begin on accounts of locked owners; what is not among them is opened.
-
-        Args:
-            tx: The transaction.
-            accounts: The owners' accounts, as far as they exist.
-            many: False if one transfer is all there will be.
-        """
-        self._tx = tx
-        self._many = many
-        self._accounts: dict[Place, Account] = {_place(account): account for account in accounts}
-        self._new: list[Account] = []
-        self._moves: list[Move] = []
-        self._unsealed: list[UUID] = []
-        self._emitted: list[CoinsPosted] = []
-        self.transfers: list[Transfer] = []
-
-    def add(self, transfer_id: UUID, order: Order) -> None:
-        """Decide one more transfer.
-
-        Raises:
-            InsufficientFunds: If a wallet would fall below its floor and may not.
-            BalanceOverflow: If a balance would leave 64 bits.
-        """
-        giving, taking = order.roles
-        source, target, currency, amount = order.source, order.target, order.currency, order.amount
-        accounts, now = self._accounts, self._tx.now
-        giving_place: Place = (source, giving, currency)
-        taking_place: Place = (target, taking, currency)
-        giver = accounts.get(giving_place) or self._opened(giving_place)
-        taker = accounts.get(taking_place) or self._opened(taking_place)
-        at = max(now, giver.at, taker.at)  # one instant for both sides
-        dated_at = order.at if order.at is not None and order.at < at else None
-        may_owe = order.may_owe
-        giver_move = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe, dated_at=dated_at)
-        taker_move = rules.move(taker, transfer_id, amount, at, may_owe=may_owe, dated_at=dated_at)
-        if self._many:
-            accounts[giving_place] = rules.moved(giver, giver_move)
-            accounts[taking_place] = rules.moved(taker, taker_move)
-        self._moves += giver_move, taker_move
-        self.transfers.append(
-            Transfer(
-                id=transfer_id,
-                kind=order.kind,
-                source=source,
-                target=target,
-                currency=currency,
-                amount=amount,
-                memo=order.memo,
-                at=dated_at or at,
-                metadata=order.metadata,
-                reverses=order.reverses,
-            )
-        )
-        if giving == "wallet":
-            self._add_event(giver, giver_move, order.kind)
-        if taking == "wallet":
-            self._add_event(taker, taker_move, order.kind)
-
-    def write(self) -> None:
-        """Write all of it and emit the events of the wallets' owners."""
-        tx, coins = self._tx, self._tx.port(COINS)
-        if self._new:
-            coins.open(self._new)
-        coins.post(self.transfers, self._moves)
-        if self._unsealed and tx.supports(AUDIT):
-            tx.port(AUDIT).unsealed(self._unsealed)
-        emitted = self._emitted
-        if len(emitted) == 1:  # the common case
-            tx.emit(emitted[0].owner, emitted)
-            return
-        of_owners: dict[str, list[CoinsPosted]] = {}
-        for event in emitted:
-            of_owners.setdefault(event.owner, []).append(event)
-        for owner, events in of_owners.items():
-            tx.emit(owner, events)
-
-    def _add_event(self, wallet: Account, move: Move, kind: Kind) -> None:
-        """Keep the event of a wallet's side; note its first entry after its last block to seal."""
-        self._emitted.append(
-            CoinsPosted(
-                wallet.owner,
-                self._tx.now,
-                move.transfer_id,
-                kind,
-                wallet.currency,
-                move.amount,
-                move.balance,
-            )
-        )
-        if wallet.seq == wallet.sealed:
-            self._unsealed.append(wallet.id)
-
-    def _opened(self, place: Place) -> Account:
-        """Return an account that is still to be opened; a wallet may not fall below 0."""
-        owner, role, currency = place
-        floor = 0 if role == "wallet" else None
-        account = Account(
-            id=self._tx.new_id(),
-            owner=owner,
-            role=role,
-            currency=currency,
-            balance=0,
-            seq=0,
-            at=self._tx.now,
-            floor=floor,
-        )
-        self._new.append(account)
-        return account
-
-
-def _place(account: Account) -> Place:
-    return (account.owner, account.role, account.currency)
-
-
-def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:
+def post(
+    tx: Transaction, transfer_id: UUID, order: Order, again: Callable[[], Order] | None = None
+) -> Transfer:
     """Move coins between two accounts whose owners are locked, and emit to both wallets' owners.
+
+    Args:
+        tx: The transaction.
+        transfer_id: The id of the transfer.
+        order: What to post.
+        again: Makes the order anew, if that depends on what has expired: it is called after that
+            was taken away, if anything was.
 
     Raises:
         InsufficientFunds: If a wallet would fall below its floor and may not.
         BalanceOverflow: If a balance would leave 64 bits.
+        InvalidInstant: If it is an award that would have expired by now.
     """
     source, target, currency = order.source, order.target, order.currency
     owners = (source,) if source == target else (source, target)
-    draft = _Draft(tx, tx.port(COINS).accounts(owners, currency), many=False)
+    accounts = tx.port(COINS).accounts(owners, currency)
+    if order.kind != "expire_award" and _record_due(tx, accounts, (order,)):
+        accounts = tx.port(COINS).accounts(owners, currency)
+        order = order if again is None else again()
+    draft = Draft(tx, accounts, many=False)
     try:
         draft.add(transfer_id, order)
     except InsufficientFunds:
         if not free_lapsed(tx, source, currency):
             raise
-        return post(tx, transfer_id, order)
+        return post(tx, transfer_id, order, again)
     draft.write()
+    if draft.gave_back_expired:
+        expire_due(tx, tx.port(COINS).accounts((target,), currency), in_time=False)
     return draft.transfers[0]
 
 
@@ -229,11 +82,14 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
     Raises:
         BatchRefused: With the position of the first that is refused; nothing is written.
     """
-    draft = _Draft(tx, _accounts_of(tx, orders), many=True)
+    accounts = list(_accounts_of(tx, orders))
+    if _record_due(tx, accounts, orders):
+        accounts = list(_accounts_of(tx, orders))
+    draft = Draft(tx, accounts, many=True)
     for position, order in enumerate(orders):
         try:
             draft.add(nth(first_id, position), order)
-        except Refused as error:
+        except (Refused, InvalidInstant) as error:
             if isinstance(error, InsufficientFunds) and _free_all_lapsed(tx, orders):
                 return post_all(tx, first_id, orders)
             raise BatchRefused(index=position, reason=error) from error
@@ -265,7 +121,8 @@ def _end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Ho
         ended_at = post(tx, ended.settlement_id, order).at
     if ended.return_id:
         kind: Kind = "expire" if state == "expired" else "release"
-        order = Order(kind, owner, owner, currency, hold.amount - settled)
+        back = Return(hold.id, kept=settled)
+        order = Order(kind, owner, owner, currency, hold.amount - settled, returns=back)
         ended_at = post(tx, ended.return_id, order).at
     ended = evolve(ended, ended_at=ended_at)
     tx.port(HOLDS).end(ended)
@@ -288,6 +145,66 @@ def free_lapsed(tx: Transaction, owner: str, currency: str) -> bool:
     for hold in overdue:
         end_hold(tx, hold, "expired", 0)
     return bool(overdue)
+
+
+def _record_due(tx: Transaction, accounts: Sequence[Account], orders: Sequence[Order]) -> bool:
+    """Record what time has ended in wallets with expiring awards, before more is posted to them.
+
+    Holds come first, since their coins may go back to awards. Other wallets cost nothing.
+
+    Returns:
+        Whether an account has changed.
+    """
+    expiring = {(it.owner, it.currency) for it in accounts if it.next_expiry is not None}
+    expiring |= {(it.target, it.currency) for it in orders if it.expires_at is not None}
+    if not expiring:
+        return False
+    freed = False
+    if orders[0].kind not in _ENDING_HOLDS:
+        for account in accounts:
+            place = (account.owner, account.currency)
+            if account.role == "escrow" and account.balance and place in expiring:
+                freed |= free_lapsed(tx, *place)
+    if freed:
+        owners = sorted({(it.currency, it.owner) for it in accounts})
+        accounts = [a for cur, owner in owners for a in tx.port(COINS).accounts((owner,), cur)]
+    return expire_due(tx, accounts) or freed
+
+
+def expire_due(tx: Transaction, accounts: Iterable[Account], *, in_time: bool = True) -> bool:
+    """Take away what has expired of locked owners' awards, so that nobody spends it.
+
+    Args:
+        tx: The transaction.
+        accounts: The owners' accounts as they are; wallets without expiring awards cost nothing.
+        in_time: False for coins that came back just now, and so were not there when they expired.
+
+    Returns:
+        Whether an account has changed.
+    """
+    changed = False
+    for account in accounts:
+        if account.next_expiry is None or account.next_expiry > tx.now:
+            continue
+        first_unused = partial(tx.port(EXPIRING).unused, account.owner, account.currency, None, 1)
+        found = first_unused()
+        while found and found[0].due(tx.now):
+            expire_award(tx, found[0], in_time=in_time)
+            changed = True
+            found = first_unused()
+        if found and found[0].expires_at != account.next_expiry:
+            tx.port(EXPIRING).set_next_expiry(account.id, found[0].expires_at)
+            changed = True
+    return changed
+
+
+def expire_award(tx: Transaction, award: ExpiringAward, *, in_time: bool = True) -> None:
+    """Take away what is left of a locked owner's award; it counts from when it expired."""
+    order = Order(
+        "expire_award", award.owner, award.owner, award.currency, award.left,
+        reverses=award.id, may_owe=True, at=award.expires_at if in_time else None,
+    )  # fmt: skip
+    post(tx, tx.new_id(), order)
 
 
 def _free_all_lapsed(tx: Transaction, orders: Sequence[Order]) -> bool:

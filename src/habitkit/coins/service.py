@@ -5,15 +5,18 @@ from __future__ import annotations
 from habitkit.binding import M, Service, action, query
 from habitkit.coins.auditing.audits import audit, head
 from habitkit.coins.erasure import export, forget
+from habitkit.coins.expiring_awards import expiring
 from habitkit.coins.reservations import hold, holds, release, reserve, settle
+from habitkit.coins.reversals import reverse
 from habitkit.coins.statements import balance, owners, set_floor, statement
-from habitkit.coins.transfers import award, post_many, reverse, spend, transfer
+from habitkit.coins.transfers import award, post_many, spend, transfer
 
 __all__ = [
     "CoinService",
     "audit",
     "award",
     "balance",
+    "expiring",
     "export",
     "forget",
     "head",
@@ -48,6 +51,7 @@ class CoinService(Service[M]):
     release = action(release)
     hold = query(hold)
     holds = query(holds)
+    expiring = query(expiring)
     statement = query(statement)
     audit = query(audit)
     head = query(head)

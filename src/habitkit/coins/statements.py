@@ -9,7 +9,8 @@ from habitkit.clock import instant
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Account, Balance
 from habitkit.coins.errors import InsufficientFunds
-from habitkit.coins.posting import free_lapsed
+from habitkit.coins.expiring_awards import expired
+from habitkit.coins.posting import expire_due, free_lapsed
 from habitkit.coins.settings import CoinSettings
 from habitkit.coins.store import COINS, HOLDS
 from habitkit.errors import NotFound
@@ -31,6 +32,7 @@ def balance(
     """Return the balance of an owner's wallet; that of a wallet never used is 0.
 
     A hold that has expired counts as available at once, whether or not a sweep has recorded it.
+    Coins that have expired do not count any more, whether or not a sweep has taken them away.
 
     Args:
         tx: The transaction.
@@ -58,8 +60,10 @@ def balance(
     if posted_pending:
         instant_of = tx.now if at is None else at
         pending -= tx.port(HOLDS).lapsed(owner, currency, instant_of, still_open=at is None)
-    floor = _WALLET_FLOOR if wallet is None else wallet.floor or 0
-    return Balance(owner, currency, held_by(wallet) + posted_pending, floor, pending)
+    if wallet is None:
+        return Balance(owner, currency, posted_pending, _WALLET_FLOOR, pending)
+    posted = held_by(wallet) + posted_pending - expired(tx, wallet, at, held=posted_pending)
+    return Balance(owner, currency, posted, wallet.floor or 0, pending)
 
 
 def owners(
@@ -94,11 +98,8 @@ def owners(
         pending = posted_pending = held.get(wallet.owner, 0)
         if posted_pending:
             pending -= tx.port(HOLDS).lapsed(wallet.owner, currency, tx.now, still_open=True)
-        balances.append(
-            Balance(
-                wallet.owner, currency, wallet.balance + posted_pending, wallet.floor or 0, pending
-            )
-        )
+        posted = wallet.balance + posted_pending - expired(tx, wallet, None, held=posted_pending)
+        balances.append(Balance(wallet.owner, currency, posted, wallet.floor or 0, pending))
     return balances
 
 
@@ -127,6 +128,8 @@ def set_floor(tx: Transaction, owner: str, currency: str = "coin", floor: int = 
     rules.floor(floor)
     tx.lock(owner)
     wallets = [a for a in tx.port(COINS).accounts((owner,), currency) if a.role == "wallet"]
+    if expire_due(tx, wallets):
+        return set_floor(tx, owner, currency, floor)
     held = wallets[0].balance if wallets else 0
     if held < floor and not (wallets and floor <= (wallets[0].floor or 0)):
         if free_lapsed(tx, owner, currency):

@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.coins.auditing.domain.model import Block, Digest, LedgerLine, Sum, UnsealedAccount
+    from habitkit.coins.domain.expiring import AwardUse, ExpiringAward
     from habitkit.coins.domain.model import Account, Entry, Hold, Move, Reversed, Settled, Transfer
 
 __all__ = [
     "AUDIT",
     "COINS",
+    "EXPIRING",
     "HOLDS",
     "LEDGER",
     "AuditStore",
     "CoinStore",
+    "ExpiringStore",
     "HoldStore",
     "LedgerStore",
 ]
@@ -175,6 +178,66 @@ class HoldStore(Protocol):
         ...
 
 
+class ExpiringStore(Protocol):
+    """Optional: awards whose coins expire, and what transfers have used of them.
+
+    A store that offers it names ``coins.expiring`` in ``modules``. All of an owner is written under
+    its lock.
+    """
+
+    def add(self, award: ExpiringAward) -> None:
+        """Add an award.
+
+        Raises:
+            Duplicate: If there is one of this id.
+        """
+        ...
+
+    def get(self, award_id: UUID) -> ExpiringAward | None:
+        """Return an award."""
+        ...
+
+    def put(self, awards: Sequence[ExpiringAward]) -> None:
+        """Write ``used`` and ``reversed`` of awards that are there."""
+        ...
+
+    def unused(
+        self, owner: str, currency: str, after: ExpiringAward | None, limit: int
+    ) -> list[ExpiringAward]:
+        """Return up to ``limit`` awards of which something is left, by ``(expires_at, id)``.
+
+        Args:
+            owner: Whose awards.
+            currency: In which currency.
+            after: The last one already seen; None for the beginning.
+            limit: How many at most.
+        """
+        ...
+
+    def due(self, now: datetime, limit: int) -> list[ExpiringAward]:
+        """Return up to ``limit`` awards of all owners of which something is left and has expired.
+
+        They come by ``(expires_at, id)``.
+        """
+        ...
+
+    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[ExpiringAward]:
+        """Return up to ``limit`` of an owner's awards by their id."""
+        ...
+
+    def uses(self, transfer_id: UUID) -> list[AwardUse]:
+        """Return what a transfer uses of awards, by the award's ``(expires_at, id)``."""
+        ...
+
+    def put_uses(self, uses: Sequence[AwardUse]) -> None:
+        """Write uses, each over the one of the same transfer and award if there is one."""
+        ...
+
+    def set_next_expiry(self, account_id: UUID, at: datetime) -> None:
+        """Write ``next_expiry`` of a wallet."""
+        ...
+
+
 class LedgerStore(Protocol):
     """The ledger's port for export and erasure; it is not on a hot path."""
 
@@ -259,5 +322,6 @@ class AuditStore(Protocol):
 
 COINS: Port[CoinStore] = Port("coins")
 HOLDS: Port[HoldStore] = Port("coins.holds")
+EXPIRING: Port[ExpiringStore] = Port("coins.expiring")
 LEDGER: Port[LedgerStore] = Port("coins.ledger")
 AUDIT: Port[AuditStore] = Port("coins.audit")

@@ -1,4 +1,4 @@
-"""The use cases of transfers: award, spend, transfer, batches and reversals."""
+"""The use cases of transfers: award, spend, transfer and batches."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from habitkit.coins.idempotent import (
     other_words,
     post_once,
     refuse_again,
-    transfer_once,
 )
-from habitkit.coins.posting import Order, nth, post, post_all
+from habitkit.coins.posting import Order, nth, post_all
 from habitkit.coins.settings import CoinSettings
-from habitkit.coins.store import COINS
+from habitkit.coins.store import COINS, EXPIRING
 from habitkit.errors import (
     HabitKitError,
     IdempotencyConflict,
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from habitkit.coins.domain.model import Transfer
     from habitkit.transaction import Transaction
 
-__all__ = ["award", "post_many", "reverse", "spend", "transfer"]
+__all__ = ["award", "post_many", "spend", "transfer"]
 
 _LARGEST_BATCH = 1000
 _BATCH_SHARDS = 64
@@ -56,6 +55,7 @@ def award(
     metadata: Mapping[str, Any] | None = None,
     currency: str = "coin",
     at: datetime | None = None,
+    expires_at: datetime | None = None,
 ) -> Transfer:
     """Give coins to an owner, out of the owner's mint.
 
@@ -68,13 +68,19 @@ def award(
         metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
         currency: In which currency.
         at: When it happened, if that was earlier; see ``transfer``.
+        expires_at: When what is left of it expires, an aware datetime after now; never by default.
+            Coins that expire are spent before those that do not, and those that end first before
+            others; what expires is taken away.
 
     Raises:
         InvalidInput: If an argument is not acceptable; the message names it.
         BalanceOverflow: If the wallet, or the owner's mint, would leave 64 bits.
         IdempotencyConflict: If the key was used with other arguments.
+        NotSupportedByStore: If it has an ``expires_at``, and the store does not keep that.
     """
-    order = Order("award", owner, owner, currency, amount, memo, metadata, at=at)
+    order = Order(
+        "award", owner, owner, currency, amount, memo, metadata, at=at, expires_at=expires_at
+    )
     return _post_once(tx, order, idempotency_key)
 
 
@@ -209,58 +215,6 @@ def post_many(
     return done
 
 
-def reverse(
-    tx: Transaction, transfer_id: UUID | str, amount: int | None = None, *, idempotency_key: str
-) -> Transfer:
-    """Reverse a transfer, wholly or in part, by a new one that refers to it.
-
-    Several parts add up to at most the whole.
-
-    What was spent comes back, what was given is taken away even if it has been spent by now: that
-    may leave a debt, which blocks spending until it is earned back.
-
-    Args:
-        tx: The transaction.
-        transfer_id: An award, a spend, a transfer, or what settled a hold.
-        amount: How many of its coins, an int from 1; what is left of them by default.
-        idempotency_key: A key of the source's: the same key, transfer and amount reverse once.
-
-    Raises:
-        NotFound: If there is no such transfer; in a kit of one owner, also if somebody else is a
-            party to it.
-        TransferNotReversible: If reconciliation, a hold or a reversal has posted it.
-        AlreadyReversed: If nothing of it, or less than the amount, is left; it says how much.
-        InvalidAmount: If it is not an amount, or more than the transfer's.
-        BalanceOverflow: If an account, or a wallet's debt, would leave 64 bits.
-        IdempotencyKeyExpired: If it was reversed under this key more than 30 days ago.
-        IdempotencyConflict: If the key was used for another transfer or amount.
-    """
-    subject = ids.parse_id(transfer_id, "transfer_id")
-    ids.key(idempotency_key)
-    if amount is not None:
-        rules.amount(amount)
-    original = tx.port(COINS).transfer(subject)
-    if original is None:
-        raise NotFound("transfer", transfer_id)
-    for party in (original.source, original.target):
-        tx.own(party, "transfer", transfer_id)
-    between = rules.reversal(original)
-    tx.lock(original.source, original.target)
-
-    def work(new_id: UUID) -> Transfer:
-        part = rules.to_reverse(original, tx.port(COINS).reversed(subject), amount)
-        order = Order(
-            "reversal", original.target, original.source, original.currency, part,
-            reverses=subject, between=between, may_owe=True,
-        )  # fmt: skip
-        return post(tx, new_id, order)
-
-    request: dict[str, object] = {"transfer_id": subject}
-    if amount is not None:  # so that requests without it stay as they were kept
-        request["amount"] = amount
-    return transfer_once(tx, original.source, "coins.reverse", idempotency_key, request, work)
-
-
 def _keeper(key: str) -> str:
     """Return the system owner that keeps the idempotency records of batches."""
     return ids.system_owner(f"batch/{zlib.crc32(key.encode()) % _BATCH_SHARDS:02}")
@@ -282,9 +236,31 @@ def _checked(tx: Transaction, order: Order) -> Order:
     rules.amount(order.amount)
     rules.currency(order.currency, tx.settings(CoinSettings).economy)
     rules.memo(order.memo)
-    if order.metadata is None and order.at is None:
+    if order.metadata is None and order.at is None and order.expires_at is None:
         return order
-    return order._replace(metadata=json_metadata(order.metadata), at=_happened(order.at, tx.now))
+    return order._replace(
+        metadata=json_metadata(order.metadata),
+        at=_happened(order.at, tx.now),
+        expires_at=_expiry(tx, order),
+    )
+
+
+def _expiry(tx: Transaction, order: Order) -> datetime | None:
+    """Return when an award expires, in UTC; that this comes after now is checked as it is posted.
+
+    Raises:
+        InvalidInstant: If it is not an aware datetime.
+        InvalidInput: If the order is no award.
+        NotSupportedByStore: If the store does not keep it.
+    """
+    if order.expires_at is None:
+        return None
+    if order.kind != "award":
+        expected = f"None for kind {order.kind!r}: only awards expire"
+        raise InvalidInput("expires_at", given=order.expires_at, expected=expected)
+    at = storable_instant(order.expires_at, "expires_at")
+    tx.port(EXPIRING)
+    return at
 
 
 def _happened(at: object, now: datetime) -> datetime | None:

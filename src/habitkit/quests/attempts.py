@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from habitkit.quests.domain.runs import Contribution
     from habitkit.transaction import Transaction
 
-__all__ = ["Attempts", "recounted", "streaks_of"]
+__all__ = ["Attempts", "beginning", "recounted", "streaks_of"]
 
 _STARTED = QuestStarted.__name__
 _REPEATS: tuple[Repeat, ...] = ("daily", "weekly", "monthly")
@@ -46,7 +46,7 @@ class Attempts:
     def __init__(self, tx: Transaction, owner: str, catalog: Catalog) -> None:
         """Load nothing yet."""
         self._tx = tx
-        self._owner = owner
+        self.owner = owner
         self._catalog = catalog
         self._runs: dict[tuple[str, str], Run] = {}
         self._loaded: set[tuple[str, str]] = set()
@@ -56,19 +56,19 @@ class Attempts:
         """Load the runs of quests in the periods of some days, and those that these require."""
         wanted = set(keys)
         for key in list(wanted):
-            if key in self._catalog.quests:
-                wanted.update(self._catalog.latest(key).quest.requires)
+            for version in self._catalog.quests.get(key, ()):
+                wanted.update(version.quest.requires)
         periods = {"", *(period_of(it, day).name for day in days for it in _REPEATS)}
         places = {(key, period) for key in wanted for period in periods} - self._loaded
         if places:
             self._loaded |= places
-            for run in self._tx.port(QUESTS).runs(self._owner, wanted, periods):
+            for run in self._tx.port(QUESTS).runs(self.owner, wanted, periods):
                 self._runs.setdefault((run.quest, run.period), run)
 
     def load_exactly(self, key: str, period: str) -> None:
         """Load the run of a quest in one period, and those that it requires."""
         self.load([key], [])
-        for run in self._tx.port(QUESTS).runs(self._owner, [key], [period]):
+        for run in self._tx.port(QUESTS).runs(self.owner, [key], [period]):
             self.put(run)
 
     def get(self, key: str, period: str) -> Attempt | None:
@@ -77,6 +77,30 @@ class Attempts:
         if run is None or key not in self._catalog.quests:
             return None
         return self._attempt(self._catalog.version(key, run.version).quest, run)
+
+    def of(self, key: str) -> list[Attempt]:
+        """Return the attempts at a quest whose runs were loaded or put, by their periods."""
+        periods = sorted(period for quest, period in self._runs if quest == key)
+        return [attempt for period in periods if (attempt := self.get(key, period)) is not None]
+
+    def all_of(self, keys: Iterable[str]) -> list[Attempt]:
+        """Load all runs of quests; return the attempts, with those that begin by themselves."""
+        today, wanted = self.days.today(), sorted(keys)
+        self.load(wanted, [today])
+        for run in self._tx.port(QUESTS).runs(self.owner, wanted):
+            self._runs.setdefault((run.quest, run.period), run)
+        found = []
+        for key in wanted:
+            found += self.of(key)
+            begun = self.begin(key, today)
+            if begun is not None and self.is_new(begun):
+                found.append(begun)
+        return found
+
+    def types_of_repeating(self, key: str) -> frozenset[str]:
+        """Return the types of events that a quest counts if it repeats; else none."""
+        quest = self._catalog.latest(key).quest
+        return evaluation.types_of(quest.objective) if quest.repeat else frozenset()
 
     def put(self, run: Run) -> None:
         """Keep a run as it is now."""
@@ -91,9 +115,10 @@ class Attempts:
         versions = self._catalog.quests.get(key, ())
         names = {period_of(it.quest.repeat, day).name: None for it in versions}
         found = [attempt for name in names if (attempt := self.get(key, name)) is not None]
-        begun = self.begin(key, day) if versions else None
-        if begun is not None and self.is_new(begun):
-            found.append(begun)
+        last = period_of(versions[-1].quest.repeat, day).name if versions else None
+        if last is not None and (key, last) not in self._runs:
+            begun = self.begin(key, day)
+            return found if begun is None else [*found, begun]
         return found
 
     def begin(self, key: str, day: date) -> Attempt | None:
@@ -110,14 +135,15 @@ class Attempts:
 
     def _new(self, version: QuestVersion, day: date, started_at: datetime) -> Run:
         quest = version.quest
+        counts_days = quest.window is not None and quest.window.days is not None
         return Run(
-            owner=self._owner,
+            owner=self.owner,
             quest=quest.key,
             period=period_of(quest.repeat, day).name,
             version=version.revision,
             state="ACTIVE",
             started_at=started_at,
-            started_day=self.days.label(started_at),
+            started_day=self.days.label(started_at) if counts_days else started_at.date(),
         )
 
     def is_new(self, attempt: Attempt) -> bool:
@@ -137,11 +163,33 @@ class Attempts:
         if quest.repeat is None:
             runs = [it] if (it := self._runs.get((key, ""))) is not None else []
         else:
-            runs = self._tx.port(QUESTS).runs(self._owner, [key])
+            runs = self._tx.port(QUESTS).runs(self.owner, [key])
         places = [
             (run.complete_at, run.complete_key or "") for run in runs if run.complete_at is not None
         ]
         return min(places, default=None)
+
+
+def beginning(tx: Transaction, attempts: Attempts, keys: Iterable[str]) -> list[Attempt]:
+    """Return the attempts in earlier periods that begin by what the journal contributes to them.
+
+    Args:
+        tx: The transaction.
+        attempts: The owner's attempts; all runs of the quests, and those required, are loaded.
+        keys: The quests.
+    """
+    found: dict[tuple[str, str], Attempt] = {}
+    today = attempts.days.today()
+    for key in sorted(keys):
+        types = attempts.types_of_repeating(key)
+        for event in credited(whole_journal(tx, attempts.owner, types)) if types else ():
+            day = attempts.days.day_of(event)
+            begun = attempts.begin(key, day)
+            if begun is None or not attempts.is_new(begun) or day >= today:
+                continue
+            if begun.contributions(event, day):
+                found.setdefault((key, begun.run.period), begun)
+    return list(found.values())
 
 
 def recounted(
@@ -158,7 +206,8 @@ def recounted(
         tx: The transaction.
         attempts: The attempts.
         days: The owner's days.
-        stored: What is stored: it stays for events whose fields were erased.
+        stored: What is stored: it stays for events whose fields were erased. For those of which
+            nothing is stored no predicate can tell any more, so that they do not count by one.
     """
     if not attempts:
         return []
@@ -174,17 +223,19 @@ def recounted(
         first = _started(attempt, events)
         rows: list[Contribution] = []
         for event in counting:
-            if not event.fields:
-                rows += kept.get((attempt.run.subject, event.key), ())
+            was_kept = () if event.fields else kept.get((attempt.run.subject, event.key), ())
+            if was_kept:
+                rows += [it for it in was_kept if attempt.covers(it.done_at, it.day, it.event_key)]
             elif event.order >= first:
-                rows += attempt.contributions(event, days.day_of(event))
+                found_now = attempt.contributions(event, days.day_of(event))
+                rows += [it for it in found_now if event.fields or not attempt.has_where(it.leaf)]
         found.append(sorted(rows, key=lambda row: (row.done_at, row.event_key, row.leaf)))
     return found
 
 
 def _started(attempt: Attempt, events: Iterable[CountedEvent]) -> int:
     """Return the order of the event with which a quest was started by its owner, or 0."""
-    if attempt.quest.backdate or attempt.quest.start == "auto":
+    if attempt.quest.backdate:
         return 0
     wanted = {"quest": attempt.run.quest, "period": attempt.run.period}
     orders = [event.order for event in events if event.type == _STARTED and event.fields == wanted]

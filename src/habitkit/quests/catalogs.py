@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 from habitkit.coins.settings import CoinSettings
-from habitkit.errors import ConfigurationError
+from habitkit.errors import ConfigurationError, InvalidInput
 from habitkit.quests.domain.catalog import Catalog
 from habitkit.quests.domain.rule_book import versions_of
 from habitkit.quests.settings import QuestSettings
@@ -43,7 +43,8 @@ class CatalogCache:
         """Return the catalog as a transaction sees it.
 
         Raises:
-            ConfigurationError: If the stored rules began with another ``Economy`` than the kit's.
+            ConfigurationError: If the stored rules began with another ``Economy`` than the kit's,
+                or a quest has an objective whose class the kit does not know.
         """
         definitions = tx.port(DEFINITIONS)
         newest = definitions.newest()
@@ -54,7 +55,11 @@ class CatalogCache:
             if catalog is not None:
                 self._catalogs.move_to_end(newest)
                 return catalog
-        catalog = Catalog.of(definitions.after(0), self._kinds)
+        try:
+            catalog = Catalog.of(definitions.after(0), self._kinds)
+        except InvalidInput as error:  # an objective of a class that this kit does not have
+            msg = f"the definitions of quests cannot be read: {error}"
+            raise ConfigurationError(msg) from error
         self._expect_economy(catalog)
         with self._lock:
             self._catalogs[newest] = catalog

@@ -24,12 +24,20 @@ def ends_at(attempt: Attempt, days: OwnerDays) -> datetime | None:
     return attempt.span.ends_at(days.ends)
 
 
-def next_check(tx: Transaction, attempt: Attempt, days: OwnerDays) -> datetime | None:
+def next_check(
+    tx: Transaction, attempt: Attempt, state: QuestState, days: OwnerDays
+) -> datetime | None:
     """Return the next instant at which time alone may change a run, or None.
 
     A quest that starts by itself expires without a word, so that it need not be checked for that.
+
+    Args:
+        tx: The transaction.
+        attempt: The run before.
+        state: Its state now.
+        days: The owner's days.
     """
-    if attempt.run.state != "ACTIVE":
+    if state != "ACTIVE":
         return None
     instants = []
     end = ends_at(attempt, days)
@@ -52,9 +60,16 @@ def _lengthenings(tx: Transaction, attempt: Attempt) -> list[datetime]:
 
 
 def state_now(tx: Transaction, attempt: Attempt, days: OwnerDays) -> QuestState:
-    """Return the state of a run as of now, whether or not anybody looked in between."""
-    run = attempt.run
-    if run.state != "ACTIVE":
-        return run.state
+    """Return the state of a run as of now, whether or not anybody looked in between.
+
+    A quest that starts by itself is only available before its window begins, and until those that
+    it requires are complete.
+    """
+    state = attempt.run.state
+    if state != "ACTIVE":
+        return state
     end = ends_at(attempt, days)
-    return "EXPIRED" if end is not None and end <= tx.now else "ACTIVE"
+    if end is not None and end <= tx.now:
+        return "EXPIRED"
+    begun = attempt.open and attempt.span.has_begun(tx.now, days.today())
+    return "ACTIVE" if begun else "AVAILABLE"

@@ -79,7 +79,7 @@ def define(tx: Transaction, quest: Quest, *, by: str = "", note: str = "") -> Qu
 
 
 def retire(tx: Transaction, key: str, *, by: str = "", note: str = "") -> None:
-    """Retire a quest: it cannot be started any more; runs that are under way go on.
+    """Retire a quest, so that nobody can start it any more; runs that are under way go on.
 
     Args:
         tx: The transaction.

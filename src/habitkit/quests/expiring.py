@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from habitkit.maintenance import sweep_items
-from habitkit.quests.advancing import Progress
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.checks import ends_at
 from habitkit.quests.events import QuestExpired
+from habitkit.quests.run_progress import Progress
 from habitkit.quests.store import QUESTS
 
 if TYPE_CHECKING:

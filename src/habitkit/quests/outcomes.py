@@ -42,8 +42,9 @@ def _events(tx: Transaction, change: Change) -> list[Event]:
     found: list[Event] = []
     if old.state == "EXPIRED" != run.state and change.before.quest.start == "manual":
         found.append(_retracted(QuestExpired(*place, done_at=now)))
-    for tier in range(old.tier, run.tier):
-        found += [QuestCompleted(*place, done_at=change.tiers[tier], tier=tier + 1)]
+    for tier, done_at in enumerate(change.tiers):
+        if change.tiers_before[tier : tier + 1] != (done_at,):
+            found += [QuestCompleted(*place, done_at=done_at, tier=tier + 1)]
     for tier in range(run.tier, old.tier):
         found += [_retracted(QuestCompleted(*place, done_at=now, tier=tier + 1))]
     if run.complete_at is not None and run.complete_at != old.complete_at:
@@ -76,7 +77,8 @@ def _dues(change: Change) -> list[Due]:
 
 
 def _place(run: Run, tier: int) -> str:
-    return f"{run.subject}:{tier}" if tier else run.subject
+    """Return what entitles to a reward; a rule pays for ``QuestCompleted`` by the key of that."""
+    return f"reward:{run.subject}:{tier}" if tier else f"reward:{run.subject}"
 
 
 def reward_of(attempt: Attempt, run: Run, tier: int = 0) -> list[Due]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from habitkit import ids
 from habitkit.clock import storable_instant
 from habitkit.errors import InvalidInput, MissingExtra
-from habitkit.habits.store import HABITS
 from habitkit.quests.domain.cost_report import CostReport, OwnerCosts, costs_of, report_of
 from habitkit.quests.domain.counted_events import credited
 from habitkit.quests.domain.rule_book import RuleBook, RuleVersion
 from habitkit.quests.journal_events import whole_journal
 from habitkit.quests.owner_days import OwnerDays
+from habitkit.quests.owners import Page, owners_of_habits
 from habitkit.quests.rule_definitions import checked_rules, rule_versions
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from habitkit.options import KitSettings
     from habitkit.quests.domain.rewards import Rule
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["preview"]
 
-_PAGE = 500
 _OWNERS_AT_ONCE = 50
 _MOST_SAMPLED = 1_000_000
 
@@ -90,19 +88,14 @@ def _books(tx: Transaction, rules: Sequence[Rule]) -> tuple[RuleBook, RuleBook]:
 def _owners(sample: int | None) -> Steps[list[str]]:
     """Return the owners of habits, each once."""
     found: dict[str, None] = {}
-    after: UUID | None = None
+    after: Any = None
     while sample is None or len(found) < sample:
-        page = yield Call(_habits, (after,), write=False)
-        for habit in page:
-            found[habit.owner] = None
-        if len(page) < _PAGE:
+        page: Page = yield Call(owners_of_habits, (after,), write=False)
+        found |= dict.fromkeys(page.owners)
+        after = page.after
+        if after is None:
             break
-        after = page[-1].id
     return list(found)[:sample]
-
-
-def _habits(tx: Transaction, after: UUID | None) -> Sequence[object]:
-    return tx.port(HABITS).page(after, _PAGE, deleted=True)
 
 
 def _costs(

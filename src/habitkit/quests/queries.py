@@ -17,6 +17,7 @@ from habitkit.quests.store import QUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
 
     from habitkit.quests.domain.attempts import Attempt
     from habitkit.quests.domain.catalog import Catalog
@@ -38,13 +39,17 @@ __all__ = [
 ]
 
 
-def progress(tx: Transaction, owner: str, key: str | None = None) -> list[QuestProgress]:
+def progress(
+    tx: Transaction, owner: str, key: str | None = None, *, all_periods: bool = False
+) -> list[QuestProgress]:
     """Return how far an owner is with the quests that are under way or over.
 
     Args:
         tx: The transaction.
         owner: Whose quests.
         key: Only this quest; all by default.
+        all_periods: Whether to return all periods of quests that repeat. By default only the
+            present one is returned, and those whose reward was not claimed.
 
     Returns:
         The runs in the order of quest and period. A quest that starts by itself is among them,
@@ -58,11 +63,11 @@ def progress(tx: Transaction, owner: str, key: str | None = None) -> list[QuestP
     if key is not None and key not in catalog.quests:
         raise NotFound("quest", key)
     keys = sorted(catalog.quests) if key is None else [key]
-    return _views(tx, owner, catalog, keys)
+    return _views(tx, owner, catalog, keys, all_periods=all_periods)
 
 
 def achievements(tx: Transaction, owner: str) -> list[QuestProgress]:
-    """Return how far an owner is with all achievements: quests without an end, for everybody.
+    """Return how far an owner is with all achievements, the quests for everybody without an end.
 
     Args:
         tx: The transaction.
@@ -169,7 +174,12 @@ def attempt_at(tx: Transaction, owner: str, catalog: Catalog, key: str, period: 
 
 
 def _views(
-    tx: Transaction, owner: str, catalog: Catalog, keys: Sequence[str]
+    tx: Transaction,
+    owner: str,
+    catalog: Catalog,
+    keys: Sequence[str],
+    *,
+    all_periods: bool = False,
 ) -> list[QuestProgress]:
     """Return the runs of quests, and those that would begin by themselves today."""
     attempts = Attempts(tx, owner, catalog)
@@ -180,7 +190,7 @@ def _views(
     for run in tx.port(QUESTS).runs(owner, keys):
         attempts.put(run)
         attempt = attempts.get(run.quest, run.period)
-        if attempt is not None:
+        if attempt is not None and (all_periods or _is_shown(attempt, today)):
             found.append((attempt, None))
     for key in keys:
         begun = attempts.begin(key, today)
@@ -197,6 +207,16 @@ def _views(
     found += [(it, rows.get(it.run.subject, ())) for it in unseen]
     views = [view(tx, it, attempts.days, contributions) for it, contributions in found]
     return sorted(views, key=lambda it: (it.quest, it.period))
+
+
+def _is_shown(attempt: Attempt, today: date) -> bool:
+    """Return whether a run is of the present period, or can still be claimed."""
+    run, quest = attempt.run, attempt.quest
+    return (
+        run.period == period_of(quest.repeat, today).name
+        or quest.repeat is None
+        or (run.state == "COMPLETED" and quest.claim == "manual")
+    )
 
 
 def view(
@@ -221,8 +241,15 @@ def view(
     counted = attempt.counted(rows, streaks_of(tx, attempt))
     reached = evaluation.evaluate(quest.objective, counted)
     state = state or state_now(tx, attempt, days)
+    complete_at = run.complete_at
+    if (
+        run.state in {"ACTIVE", "EXPIRED"}
+        and attempt.reads_streaks
+        and reached.complete is not None
+    ):
+        state, complete_at = "COMPLETED", reached.complete[0]  # by time alone, and not swept yet
     value, goal = reached.value, reached.goal
-    if run.complete_at is not None:
+    if complete_at is not None:
         value = max(value, goal)
     return QuestProgress(
         quest=quest.key,
@@ -243,7 +270,7 @@ def view(
         tier=run.tier,
         started_at=None if state == "AVAILABLE" else run.started_at,
         ends_at=ends_at(attempt, days),
-        complete_at=run.complete_at,
+        complete_at=complete_at,
         claimed_at=run.claimed_at,
-        allowed=transitions(state, manual_claim=quest.claim == "manual"),
+        allowed=transitions(state, quest),
     )

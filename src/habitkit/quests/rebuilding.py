@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from habitkit import ids
 from habitkit.coins.statements import balance
-from habitkit.quests.advancing import Progress
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.domain.views import QuestRebuildReport
 from habitkit.quests.leveling import correct_levels
+from habitkit.quests.owners import Page, owners_of_habits
+from habitkit.quests.run_progress import Progress
 from habitkit.quests.store import QUESTS
 from habitkit.workflow import Call
 
@@ -30,9 +31,9 @@ _PAGE = 500
 def rebuild(tx: Transaction, owner: str) -> QuestRebuildReport:
     """Count an owner's quests anew from the journal, and mend what differs.
 
-    Backdated quests that start by themselves begin here too, if nothing was done since they were
-    defined. What is complete for good, abandoned or expired by then stays. What reward rules have
-    paid is final and not touched.
+    Quests that start by themselves, and are backdated or read streaks, begin here too, if nothing
+    was done since they were defined. What is complete for good, abandoned or expired by then stays.
+    What reward rules have paid is final and not touched.
 
     Args:
         tx: The transaction.
@@ -56,7 +57,11 @@ def rebuild(tx: Transaction, owner: str) -> QuestRebuildReport:
             counted.append(attempt)
     for key in sorted(catalog.quests):
         begun = attempts.begin(key, today)
-        if begun is not None and attempts.is_new(begun) and begun.quest.backdate:
+        if (
+            begun is not None
+            and attempts.is_new(begun)
+            and (begun.quest.backdate or begun.reads_streaks)
+        ):
             counted.append(begun)
     before = {it.run.subject: it.run for it in counted}
     for attempt in counted:
@@ -86,13 +91,14 @@ def rebuild_owners(
 ) -> Steps[QuestRebuildReport]:
     """Count quests anew from the journal, and mend what differs.
 
-    Each owner is one transaction; others go on meanwhile. Backdated quests that start by themselves
-    begin here too, if nothing was done since they were defined. What is complete for good,
-    abandoned or expired by then stays. What reward rules have paid is final and not touched.
+    Each owner is one transaction; others go on meanwhile. Quests that start by themselves, and are
+    backdated or read streaks, begin here too, if nothing was done since they were defined. What is
+    complete for good, abandoned or expired by then stays. What reward rules have paid is final and
+    not touched.
 
     Args:
         settings: The kit's settings.
-        owner: Whose quests; those of all owners who have any by default.
+        owner: Whose quests; those of all owners of habits or quests by default.
 
     Returns:
         How many owners and runs were counted, and what was different.
@@ -101,15 +107,19 @@ def rebuild_owners(
         report: QuestRebuildReport = yield Call(rebuild, (owner,))
         return report
     reports: list[QuestRebuildReport] = []
-    after: str | None = None
-    while True:
-        owners: list[str] = yield Call(_page, (after,), write=False)
-        for each in owners:
-            report = yield Call(rebuild, (each,))
-            reports.append(report)
-        if len(owners) < _PAGE:
-            break
-        after = owners[-1]
+    seen: set[str] = set()
+    for find in (_owners_of_quests, owners_of_habits):
+        after: Any = None
+        while True:
+            page: Page = yield Call(find, (after,), write=False)
+            for each in dict.fromkeys(page.owners):
+                if each not in seen:
+                    report = yield Call(rebuild, (each,))
+                    reports.append(report)
+            seen.update(page.owners)
+            after = page.after
+            if after is None:
+                break
     return QuestRebuildReport(
         sum(report.owners for report in reports),
         sum(report.runs for report in reports),
@@ -117,5 +127,6 @@ def rebuild_owners(
     )
 
 
-def _page(tx: Transaction, after: str | None) -> list[str]:
-    return tx.port(QUESTS).owners(after, _PAGE)
+def _owners_of_quests(tx: Transaction, after: str | None) -> Page:
+    owners = tx.port(QUESTS).owners(after, _PAGE)
+    return Page(owners, owners[-1] if len(owners) == _PAGE else None)

@@ -58,44 +58,39 @@ class _LimitedRules:
         self._book = book
         self._days = OwnerDays(tx, owner)
         self._port = tx.port(QUESTS)
-        self.taken: list[Due] = []
-        self.given: list[Due] = []
+        self._kept: dict[str, dict[str, Contribution]] = {}  # by event and subject
+        self._taken: dict[str, list[Due]] = {}  # by place
+        self._given: dict[str, list[Due]] = {}
+
+    @property
+    def taken(self) -> list[Due]:
+        """What may have been given before, with the amount 0."""
+        return [due for dues in self._taken.values() for due in dues]
+
+    @property
+    def given(self) -> list[Due]:
+        """What is due now."""
+        return [due for dues in self._given.values() for due in dues]
 
     def count(self, events: Iterable[CountedEvent]) -> None:
         """Count events: see ``taken`` and ``given`` for what is due no more, and now."""
         limited = [event for event in events if self._book.limited(event.type)]
         if not limited:
             return
-        stored = self._stored(event.key for event in limited)
-        counted: set[str] = set()
+        for kept in self._port.of_events(self._owner, [event.key for event in limited]):
+            if kept.subject.startswith(LIMITED):
+                self._kept.setdefault(kept.event_key, {})[kept.subject] = kept
         for event in limited:
-            if event.key in counted:  # one may become true and untrue at once
-                stored[event.key] = self._stored([event.key]).get(event.key, [])
-            counted.add(event.key)
-            before = stored.get(event.key, [])
+            before = list(self._kept.get(event.key, {}).values())
             if is_final(event, bool(before)):
                 continue
             rules = () if event.retracted else self._book.limited_in_force(event)
             wanted = {self._subject(rule, event): rule for rule in rules}
             for kept in before:
                 if kept.subject not in wanted:
-                    self._drop(kept, event)
+                    self._drop(kept)
             for subject, rule in wanted.items():
                 self._keep(subject, rule, event)
-
-    def _stored(self, keys: Iterable[str]) -> dict[str, list[Contribution]]:
-        """Return what is kept of events, by their keys."""
-        found: dict[str, list[Contribution]] = {}
-        for kept in self._port.of_events(self._owner, list(keys)):
-            if kept.subject.startswith(LIMITED):
-                found.setdefault(kept.event_key, []).append(kept)
-        return found
-
-    def _take(self, dues: Sequence[Due]) -> None:
-        """Take back what an event was due; it may have been given just before."""
-        self.taken += dues
-        places = {(due.kind, due.key) for due in dues}
-        self.given = [due for due in self.given if (due.kind, due.key) not in places]
 
     def _subject(self, rule: Rule, event: CountedEvent) -> str:
         assert rule.limit is not None  # noqa: S101 - they were asked for by their limit
@@ -105,34 +100,48 @@ class _LimitedRules:
         """Keep an event if it is one of the first of its group."""
         assert rule.limit is not None  # noqa: S101 - as above
         group = self._port.of_subject(self._owner, subject)
-        others = [it for it in group if it.event_key != event.key]
-        last = others[-1] if len(others) >= rule.limit.most else None
-        if last is not None and event.place > (last.done_at, last.event_key):
-            for kept in group:
-                if kept.event_key == event.key:  # it was one of the first, and is done later now
-                    self._drop(kept, event)
+        is_full = len(group) >= rule.limit.most
+        kept = next((it for it in group if it.event_key == event.key), None)
+        if kept is not None and is_full and event.place > kept.place:
+            self._drop(kept)  # it is done later now, so that another one may be before it
+            return
+        last = group[-1] if kept is None and is_full else None
+        if last is not None and event.place > last.place:
             return
         day = self._days.day_of(event)
-        self._port.put([Contribution(self._owner, subject, 0, event.key, event.done_at, day)])
-        self.given += rule.give.dues(f"{event.key}:{rule.name}", event.fields)
+        row = Contribution(self._owner, subject, 0, event.key, event.done_at, day)
+        self._port.put([row])
+        self._kept.setdefault(event.key, {})[subject] = row
+        place = f"{event.key}:{rule.name}"
+        self._take(place, rule.name)
+        self._given[place] = rule.give.dues(place, event.fields)
         if last is not None:
-            self._port.remove([last])
-            self._take(rule.give.nothing(f"{last.event_key}:{rule.name}"))
+            self._remove(last, rule.name)
 
-    def _drop(self, kept: Contribution, event: CountedEvent) -> None:
+    def _drop(self, kept: Contribution) -> None:
         """Take an event out of its group; if the group was full, the next one moves up."""
         name, _, __ = kept.subject.removeprefix(LIMITED).partition(":")
-        rules = [rule for rule in self._book.limited(event.type) if rule.name == name]
+        rules = self._book.limited_named.get(name, ())
         group = self._port.of_subject(self._owner, kept.subject)
-        self._port.remove([kept])
-        for rule in rules:
-            self._take(rule.give.nothing(f"{kept.event_key}:{name}"))
+        self._remove(kept, name)
         if len(group) < max((it.limit.most for it in rules if it.limit is not None), default=0):
             return
         remaining = {it.event_key for it in group} - {kept.event_key}
         for rule, following in first_of_group(self._tx, self._owner, self._book, kept.subject):
             if following.key not in remaining:
                 self._keep(kept.subject, rule, following)
+
+    def _remove(self, kept: Contribution, name: str) -> None:
+        """Keep an event no longer, and take back what it was given."""
+        self._port.remove([kept])
+        self._kept.get(kept.event_key, {}).pop(kept.subject, None)
+        self._take(f"{kept.event_key}:{name}", name)
+
+    def _take(self, place: str, name: str) -> None:
+        """Let nothing be due at a place by the rules of a name."""
+        self._given.pop(place, None)
+        rules = self._book.limited_named.get(name, ())
+        self._taken[place] = [due for rule in rules for due in rule.give.nothing(place)]
 
 
 def first_of_group(

@@ -59,7 +59,8 @@ def set_rules(
     checked = checked_rules(tx, rules)
     since = tx.now if effective is None else storable_instant(effective, "effective")
     catalog = begin_definition(tx)
-    check_loops(checked, levels=catalog.levels is not None)
+    currency = "xp" if catalog.levels is None else catalog.levels.currency
+    check_loops(checked, level_currency=currency, levels=catalog.levels is not None)
     _expect_later(tx, catalog, since)
     if not catalog.rule_versions:
         for version in versions_of(tx.settings(CoinSettings).economy):

@@ -8,7 +8,6 @@ from attrs import evolve
 
 from habitkit import ids
 from habitkit.errors import InvalidInput, NotFound
-from habitkit.quests.advancing import Progress
 from habitkit.quests.attempts import Attempts
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.checks import state_now
@@ -20,6 +19,7 @@ from habitkit.quests.events import QuestAbandoned, QuestClaimed, QuestStarted
 from habitkit.quests.grants import settle
 from habitkit.quests.outcomes import reward_of
 from habitkit.quests.queries import attempt_at, view
+from habitkit.quests.run_progress import Progress
 from habitkit.quests.store import QUESTS
 
 if TYPE_CHECKING:
@@ -57,12 +57,11 @@ def start(
     quest_key = _key(key)
     tx.lock(owner)
 
-    def work(_: UUID) -> str:
-        return _start(tx, owner, quest_key)
+    def work(_: UUID) -> QuestProgress:
+        return _seen(tx, owner, quest_key, _start(tx, owner, quest_key))
 
     request = {"quest": quest_key}
-    at = tx.once(owner, "quests.start", idempotency_key, request, str, work)
-    return _seen(tx, owner, quest_key, at)
+    return tx.once(owner, "quests.start", idempotency_key, request, QuestProgress, work)
 
 
 def _start(tx: Transaction, owner: str, key: str) -> str:
@@ -85,7 +84,7 @@ def _start(tx: Transaction, owner: str, key: str) -> str:
         state = state_now(tx, existing, days)
     elif not span_of(quest.window, quest.repeat, period, today).has_begun(tx.now, today):
         raise _refusal(key, "not open yet", "start", ())
-    allowed = transitions(state, manual_claim=quest.claim == "manual")
+    allowed = transitions(state, quest)
     if "start" not in allowed:
         raise _refusal(key, state, "start", allowed)
     missing = [
@@ -138,21 +137,20 @@ def claim(
     quest_key, of_period = _key(key), _period(period)
     tx.lock(owner)
 
-    def work(_: UUID) -> str:
-        return _claim(tx, owner, quest_key, of_period)
+    def work(_: UUID) -> QuestProgress:
+        return _seen(tx, owner, quest_key, _claim(tx, owner, quest_key, of_period))
 
     request = {"quest": quest_key, "period": of_period}
-    at = tx.once(owner, "quests.claim", idempotency_key, request, str, work)
-    return _seen(tx, owner, quest_key, at)
+    return tx.once(owner, "quests.claim", idempotency_key, request, QuestProgress, work)
 
 
 def _claim(tx: Transaction, owner: str, key: str, period: str | None) -> str:
     """Claim a reward, and return the period."""
     catalog = catalog_of(tx)
-    attempt, attempts = _existing(tx, owner, catalog, key, period, "COMPLETED")
+    attempt, attempts = _as_of_now(tx, owner, catalog, key, period, "COMPLETED")
     quest, days = attempt.quest, attempts.days
     state = state_now(tx, attempt, days)
-    allowed = transitions(state, manual_claim=quest.claim == "manual")
+    allowed = transitions(state, quest)
     if "claim" not in allowed:
         raise _refusal(key, state, "claim", allowed)
     run = evolve(attempt.run, state="CLAIMED", claimed_at=tx.now)
@@ -188,20 +186,19 @@ def abandon(
     quest_key, of_period = _key(key), _period(period)
     tx.lock(owner)
 
-    def work(_: UUID) -> str:
-        return _abandon(tx, owner, quest_key, of_period)
+    def work(_: UUID) -> QuestProgress:
+        return _seen(tx, owner, quest_key, _abandon(tx, owner, quest_key, of_period))
 
     request = {"quest": quest_key, "period": of_period}
-    at = tx.once(owner, "quests.abandon", idempotency_key, request, str, work)
-    return _seen(tx, owner, quest_key, at)
+    return tx.once(owner, "quests.abandon", idempotency_key, request, QuestProgress, work)
 
 
 def _abandon(tx: Transaction, owner: str, key: str, period: str | None) -> str:
     """Give up a quest, and return the period."""
     catalog = catalog_of(tx)
-    attempt, attempts = _existing(tx, owner, catalog, key, period, "ACTIVE")
+    attempt, attempts = _as_of_now(tx, owner, catalog, key, period, "ACTIVE")
     state = state_now(tx, attempt, attempts.days)
-    allowed = transitions(state, manual_claim=attempt.quest.claim == "manual")
+    allowed = transitions(state, attempt.quest)
     if "abandon" not in allowed:
         raise _refusal(key, state, "abandon", allowed)
     run = evolve(attempt.run, state="ABANDONED", check_at=None)
@@ -215,6 +212,25 @@ def _seen(tx: Transaction, owner: str, key: str, period: str) -> QuestProgress:
     catalog = catalog_of(tx)
     attempt = attempt_at(tx, owner, catalog, key, period)
     return view(tx, attempt, Attempts(tx, owner, catalog).days)
+
+
+def _as_of_now(
+    tx: Transaction,
+    owner: str,
+    catalog: Catalog,
+    key: str,
+    period: str | None,
+    wanted: QuestState,
+) -> tuple[Attempt, Attempts]:
+    """Return an attempt as ``_existing`` does, with what time alone has completed."""
+    existing = _existing(tx, owner, catalog, key, period, wanted)
+    attempt, _ = existing
+    if not attempt.reads_streaks or attempt.run.state not in {"ACTIVE", "EXPIRED"}:
+        return existing
+    progress = Progress(tx, owner, catalog)
+    progress.touch(attempt)
+    progress.finish()
+    return _existing(tx, owner, catalog, key, period, wanted)
 
 
 def _existing(
@@ -233,15 +249,13 @@ def _existing(
     """
     if key not in catalog.quests:
         raise NotFound("quest", key)
-    runs = [
-        run for run in tx.port(QUESTS).runs(owner, [key]) if period is None or run.period == period
-    ]
-    if not runs:
+    attempts = Attempts(tx, owner, catalog)
+    found = [it for it in attempts.all_of([key]) if period is None or it.run.period == period]
+    if not found:
         action = "claim" if wanted == "COMPLETED" else "abandon"
         raise _refusal(key, "AVAILABLE", action, ("start",))
-    matching = [run for run in runs if run.state == wanted]
-    run = (matching or runs)[-1]
-    return attempt_at(tx, owner, catalog, key, run.period), Attempts(tx, owner, catalog)
+    matching = [it for it in found if it.run.state == wanted]
+    return (matching or found)[-1], attempts
 
 
 def _refusal(key: str, state: str, action: str, allowed: tuple[str, ...]) -> QuestStateError:

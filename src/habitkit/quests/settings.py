@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import field, frozen
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["QuestSettings"]
 
 
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, Iterable) else value
+def _as_tuple(value: Iterable[type[Objective]]) -> tuple[type[Objective], ...]:
+    given: object = value
+    return tuple(value) if isinstance(given, Iterable) else cast("Any", (given,))
 
 
 def _expect_kinds(_: object, __: object, value: object) -> None:

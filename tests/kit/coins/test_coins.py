@@ -230,6 +230,7 @@ class TestCoins:
                 "settle": lambda: ada.coins.settle(hold.id),
                 "release": lambda: ada.coins.release(hold.id),
                 "holds": lambda: ada.coins.holds("bob"),
+                "expiring": lambda: ada.coins.expiring("bob"),
                 "owners": ada.coins.owners,
                 "audit": ada.coins.audit,
                 "head": lambda: ada.coins.head("bob"),

@@ -46,7 +46,7 @@ CREATE VIEW IF NOT EXISTS live AS SELECT * FROM facts
 CREATE TABLE IF NOT EXISTS snapshots (habit_id PRIMARY KEY, owner, rev, next_check_at, value);
 
 CREATE TABLE IF NOT EXISTS accounts (
-    id PRIMARY KEY, owner, role, currency, balance, seq, at, floor, debt, sealed,
+    id PRIMARY KEY, owner, role, currency, balance, seq, at, floor, debt, sealed, next_expiry,
     UNIQUE (owner, currency, role),
     CHECK (floor IS NULL OR balance + debt >= floor),
     CHECK (debt >= 0 AND typeof(balance) = 'integer')

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from habitkit.backends.memory._audit import Audit, apart
+from habitkit.backends.memory._expiring import ExpiringAwards
 from habitkit.backends.memory._holds import Holds
 from habitkit.backends.memory._tables import Table
 from habitkit.coins.domain.model import Entry, Reversed
@@ -40,6 +41,7 @@ class Coins:
         self._entries: Table[tuple[UUID, int], Move] = Table(log, "entry")
         self._settled: Table[tuple[str, str], Settled] = Table(log, "entitlement")
         self.holds = Holds(log)
+        self.expiring = ExpiringAwards(log, self._accounts)
         self.audit = Audit(
             log, self._accounts, self._transfers, self._entries, self._settled, self.holds
         )

@@ -15,7 +15,7 @@ from habitkit.backends.memory._journal import Events, IdempotencyKeys, Owners
 from habitkit.backends.memory._outbox import Outbox
 from habitkit.backends.memory._quests import Definitions, Quests
 from habitkit.backends.memory._tables import UndoLog
-from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
+from habitkit.coins.store import AUDIT, COINS, EXPIRING, HOLDS, LEDGER
 from habitkit.errors import NotSupportedByStore, UnknownScheme
 from habitkit.experiments.store import EXPERIMENTS
 from habitkit.flags.store import FLAGS
@@ -40,7 +40,9 @@ class MemoryStore:
     """
 
     name = "memory"
-    modules = frozenset({"habits", "coins", "coins.audit", "flags", "experiments", "quests"})
+    modules = frozenset(
+        {"habits", "coins", "coins.audit", "coins.expiring", "flags", "experiments", "quests"}
+    )
     capabilities: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
@@ -85,6 +87,7 @@ class _MemoryStores:
             STREAKS: Streaks(self.log),
             COINS: coins,
             HOLDS: coins.holds,
+            EXPIRING: coins.expiring,
             LEDGER: coins.audit,
             AUDIT: coins.audit,
             FLAGS: Flags(self.log),

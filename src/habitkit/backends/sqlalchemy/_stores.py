@@ -10,6 +10,7 @@ from sqlalchemy import delete, false
 from habitkit.backends.sqlalchemy import _error_mapping
 from habitkit.backends.sqlalchemy._audit import Audit
 from habitkit.backends.sqlalchemy._experiments import Experiments
+from habitkit.backends.sqlalchemy._expiring import ExpiringAwards
 from habitkit.backends.sqlalchemy._flags import Flags
 from habitkit.backends.sqlalchemy._habits import Habits
 from habitkit.backends.sqlalchemy._holds import Holds
@@ -24,7 +25,7 @@ from habitkit.backends.sqlalchemy._quest_definitions import Definitions
 from habitkit.backends.sqlalchemy._quests import Quests
 from habitkit.backends.sqlalchemy._streaks import Streaks
 from habitkit.backends.sqlalchemy.tables import owners
-from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
+from habitkit.coins.store import AUDIT, COINS, EXPIRING, HOLDS, LEDGER
 from habitkit.errors import (
     ConfigurationError,
     NotSupportedByStore,
@@ -80,6 +81,7 @@ _PORTS: dict[Port[Any], Callable[[Link], object]] = {
     STREAKS: Streaks,
     COINS: coins_of,
     HOLDS: Holds,
+    EXPIRING: ExpiringAwards,
     LEDGER: Audit,
     AUDIT: Audit,
     FLAGS: Flags,
@@ -87,7 +89,7 @@ _PORTS: dict[Port[Any], Callable[[Link], object]] = {
     QUESTS: Quests,
     DEFINITIONS: Definitions,
 }
-MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name})
+MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name, EXPIRING.name})
 
 
 class SqlStores:

@@ -31,7 +31,9 @@ __all__ = [
 ]
 
 _MIGRATIONS: Traversable = resources.files("habitkit.backends.sqlalchemy").joinpath("migrations")
-_INTEGERS = ("amount", "balance", "debt", "first", "last", "sealed", "seq", "settled")
+_INTEGERS = (
+    "amount", "balance", "debt", "first", "last", "reversed", "sealed", "seq", "settled", "used"
+)  # fmt: skip
 _TYPES = {
     "sqlite": {
         "uuid": "CHAR(32)",

@@ -22,6 +22,7 @@ from sqlalchemy import (
     text,
 )
 
+from habitkit.backends.sqlalchemy import _expiring_tables  # noqa: F401 - they are in the metadata
 from habitkit.backends.sqlalchemy._experiment_tables import exposures
 from habitkit.backends.sqlalchemy._flag_tables import (
     flag_assignments,
@@ -239,6 +240,7 @@ accounts = table(
     Column("floor", BigInteger),
     Column("debt", BigInteger, nullable=False),
     Column("sealed", BigInteger, nullable=False, server_default=text("0")),
+    Column("next_expiry", Instant),
     UniqueConstraint("owner", "currency", "role"),
     CheckConstraint("debt >= 0"),
     CheckConstraint("floor IS NULL OR balance + debt >= floor"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from habitkit.coins.auditing.domain.model import LedgerLine
     from habitkit.coins.domain.model import Account
-    from habitkit.coins.posting import Place
+    from habitkit.coins.drafts import Place
     from habitkit.transaction import Transaction
 
 __all__ = ["accounts_of", "audit", "blocks_of", "head", "lines_of", "pages"]

@@ -38,8 +38,10 @@ Kind = Literal[
     "reversal",
     "reward",
     "correction",
+    "expire_award",
 ]
-"""Why coins moved. ``reward`` and ``correction`` are posted by reconciliation alone."""
+"""Why coins moved. ``reward`` and ``correction`` are posted by reconciliation alone, and
+``expire_award`` takes away what is left of an award that has expired."""
 
 HoldState = Literal["open", "settled", "released", "expired"]
 """The state of a hold."""
@@ -60,6 +62,8 @@ class Account:
         floor: The lowest balance it may have; None for no limit.
         debt: By how much a reconciliation or a reversal left it below its floor.
         sealed: The number of its last entry under a block hash, 0 for none.
+        next_expiry: Of a wallet: before this instant, in UTC, nothing of its awards expires that
+            is not taken away yet. None if it never had an award that expires.
     """
 
     id: UUID
@@ -72,6 +76,7 @@ class Account:
     floor: int | None
     debt: int = 0
     sealed: int = 0
+    next_expiry: datetime | None = None
 
 
 class Move(NamedTuple):
@@ -112,7 +117,8 @@ class Transfer:
         memo: What it was for, or None.
         at: When it happened, in UTC.
         metadata: What the host wrote beside it, JSON values by name, or None.
-        reverses: The transfer that this one reverses, wholly or in part, or None.
+        reverses: The transfer that this one reverses, wholly or in part, or None; of an
+            ``expire_award`` the award.
     """
 
     id: UUID
@@ -153,6 +159,7 @@ class Posting:
         memo: What for, at most 500 characters.
         metadata: JSON values by name, at most 4 KiB as text.
         at: When it happened, if that was earlier.
+        expires_at: Of an award, when what is left of it expires.
     """
 
     kind: Literal["award", "spend", "transfer"]
@@ -163,10 +170,11 @@ class Posting:
     memo: str | None = None
     metadata: Mapping[str, Any] | None = field(default=None, hash=False)
     at: datetime | None = None
+    expires_at: datetime | None = None
 
     @classmethod
     def award(cls, owner: str, amount: int, **more: Any) -> "Posting":
-        """Coins given to an owner; ``more`` are currency, memo, metadata and at."""
+        """Coins given to an owner; ``more`` are currency, memo, metadata, at and expires_at."""
         return cls("award", owner, owner, amount, **more)
 
     @classmethod

@@ -56,6 +56,7 @@ BETWEEN: dict[Kind, tuple[Role, Role]] = {
     "expire": ("escrow", "wallet"),
     "reward": ("mint", "wallet"),
     "correction": ("wallet", "mint"),
+    "expire_award": ("wallet", "mint"),
 }
 """Between which accounts, of source and target, the coins of a kind of transfer move."""
 
@@ -195,6 +196,7 @@ def moved(account: Account, move: Move) -> Account:
         floor=account.floor,
         debt=move.debt,
         sealed=account.sealed,
+        next_expiry=account.next_expiry,
     )
 
 

@@ -270,7 +270,7 @@ class SweepReport:
 
     Attributes:
         counts: How many items were handled, by name: ``messages``, ``old_keys``, ``habits``,
-            ``expired_holds``, ``sealed_entries``.
+            ``expired_holds``, ``expired_awards``, ``sealed_entries``.
         failures: Those that could not be handled; nothing was written for them.
         more: True if a limit was reached, so another sweep has work to do.
     """

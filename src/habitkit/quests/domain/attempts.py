@@ -13,8 +13,8 @@ from habitkit.quests.domain import evaluation
 from habitkit.quests.domain.objectives import Counted, Place, Reached
 from habitkit.quests.domain.quest import Quest
 from habitkit.quests.domain.runs import Contribution, Run
-from habitkit.quests.domain.streak_objective import ReachStreak
 from habitkit.quests.domain.windows import Span, span_of
+from habitkit.quests.events import QuestCompleted
 
 if TYPE_CHECKING:
     from habitkit.quests.domain.counted_events import CountedEvent
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Change", "after_evaluation", "totals_with"]
 
+_COMPLETED = QuestCompleted.__name__
 _EXACT = Context(prec=1000)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -88,6 +89,8 @@ class Attempt:
             day: Its habit day.
         """
         quest = self.quest
+        if event.type == _COMPLETED and event.fields.get("quest") == quest.key:
+            return False  # or its completion would stay for the sake of itself
         emitted_in_time = quest.backdate or event.at >= self.run.started_at
         return (
             emitted_in_time
@@ -136,16 +139,19 @@ class Attempt:
         """How many leaves the objective has."""
         return len(evaluation.leaves(self.quest.objective))
 
-    @property
-    def may_be_complete(self) -> bool:
-        """False if the totals show that neither the quest nor one of its tiers is complete."""
+    def has_where(self, leaf: int) -> bool:
+        """Return whether a leaf of the objective asks for fields by a predicate."""
+        return getattr(evaluation.leaves(self.quest.objective)[leaf], "where", None) is not None
+
+    def may_be_complete(self, totals: Sequence[Decimal]) -> bool:
+        """Return False if totals show that neither the quest nor one of its tiers is complete."""
         objectives = map(self.quest.objective_of, range(len(self.quest.tiers) + 1))
-        return any(evaluation.may_be_complete(it, self.run.totals) for it in objectives)
+        return any(evaluation.may_be_complete(it, totals) for it in objectives)
 
     @property
     def reads_streaks(self) -> bool:
         """Whether a leaf of the objective reads streaks, which time alone may lengthen."""
-        return any(isinstance(it, ReachStreak) for it in evaluation.leaves(self.quest.objective))
+        return self.quest.reads_streaks
 
 
 @frozen
@@ -156,11 +162,20 @@ class Change:
         before: The attempt before.
         run: The run now.
         tiers: When its tiers were completed, as far as they are.
+        tiers_before: The same before.
     """
 
     before: Attempt
     run: Run
     tiers: tuple[datetime, ...] = ()
+    tiers_before: tuple[datetime, ...] = ()
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether another event completes it now, at the same instant."""
+        old, run = self.before.run, self.run
+        is_same = run.complete_at is not None and run.complete_at == old.complete_at
+        return is_same and run.complete_key != old.complete_key
 
 
 def totals_with(
@@ -178,15 +193,14 @@ def totals_with(
     return tuple(found)
 
 
-def after_evaluation(attempt: Attempt, complete: Place | None, tier: int) -> Run:
-    """Return the run once its objective was evaluated.
+def after_evaluation(run: Run, complete: Place | None, tier: int) -> Run:
+    """Return a run once its objective was evaluated.
 
     Args:
-        attempt: The run before.
+        run: The run before.
         complete: What completed it, or None.
         tier: How many tiers are complete.
     """
-    run = attempt.run
     if complete is None:
         state = run.state if run.complete_at is None else "ACTIVE"
         return evolve(

@@ -71,7 +71,7 @@ class All:
     def __init__(self, *parts: ObjectiveTree) -> None:
         """Check the parts, and keep them."""
         _expect_parts(self.kind, parts)
-        self.__attrs_init__(parts)
+        object.__setattr__(self, "parts", parts)
 
     @property
     def goal(self) -> Decimal:
@@ -97,7 +97,7 @@ class Any:
     def __init__(self, *parts: ObjectiveTree) -> None:
         """Check the parts, and keep them."""
         _expect_parts(self.kind, parts)
-        self.__attrs_init__(parts)
+        object.__setattr__(self, "parts", parts)
 
     @property
     def goal(self) -> Decimal:
@@ -125,7 +125,7 @@ class Sequence:
     def __init__(self, *parts: ObjectiveTree) -> None:
         """Check the parts, and keep them."""
         _expect_parts(self.kind, parts)
-        self.__attrs_init__(parts)
+        object.__setattr__(self, "parts", parts)
 
     @property
     def goal(self) -> Decimal:

@@ -14,15 +14,19 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from habitkit.events import Retracted
+from habitkit.experiments.domain.event_values import instant_of
 
 __all__ = ["CountedEvent", "credited", "is_final"]
 
 _RETRACTED = Retracted.__name__
+_CREDITS = ("full", "history", "automatic")
 
 
 @frozen
 class CountedEvent:
     """An event of the journal, live or stored.
+
+    What a host's own event has in fields of these names counts, if it is what is expected there.
 
     Attributes:
         type: Its type; of a retraction the type of what is retracted.
@@ -52,7 +56,7 @@ class CountedEvent:
         order: int = 0,
     ) -> CountedEvent:
         """Return the event of a type, a key (or a place) and fields as the journal has them."""
-        sealed = fields.get("sealed") is True
+        sealed = fields.get("sealed") is True and not key.startswith("@")
         if type == _RETRACTED:
             return cls(str(fields["of"]), key, at, {}, retracted=True, sealed=sealed, order=order)
         return cls(type, key, at, fields, sealed=sealed, order=order)
@@ -65,8 +69,7 @@ class CountedEvent:
     @property
     def done_at(self) -> datetime:
         """When it was done: its ``done_at``, or ``at`` if it has none."""
-        text = self.fields.get("done_at")
-        return datetime.fromisoformat(text) if isinstance(text, str) else self.at
+        return instant_of(self.fields.get("done_at")) or self.at
 
     @property
     def day(self) -> date | None:
@@ -78,15 +81,23 @@ class CountedEvent:
             return None
 
     @property
+    def habit_day(self) -> date | None:
+        """The habit day in the key of an event of habits, of a retraction too; else None."""
+        try:
+            return date.fromisoformat(self.key.split(":")[2])
+        except (IndexError, ValueError):
+            return self.day
+
+    @property
     def received_at(self) -> datetime:
         """When its fact was received: the rules of that instant hold for it."""
-        text = self.fields.get("received_at")
-        return datetime.fromisoformat(text) if isinstance(text, str) else self.at
+        return instant_of(self.fields.get("received_at")) or self.at
 
     @property
     def credit(self) -> str:
         """``full``, ``history`` or ``automatic``; ``full`` for an event that does not say."""
-        return str(self.fields.get("credit", "full"))
+        credit = self.fields.get("credit")
+        return credit if credit in _CREDITS else "full"
 
 
 def credited(events: Iterable[CountedEvent]) -> list[CountedEvent]:
@@ -102,7 +113,7 @@ def credited(events: Iterable[CountedEvent]) -> list[CountedEvent]:
         if event.retracted:
             found.pop(event.key, None)
         else:
-            found[event.key] = evolve(event, sealed=False)
+            found[event.key] = evolve(event, sealed=False) if event.sealed else event
     return list(found.values())
 
 

@@ -117,19 +117,19 @@ def _of_sequence(
     objective: composites.Sequence, counted: Iterator[Counted], since: Place | None
 ) -> _Progress:
     found: list[Reached] = []
-    done, has_begun = 0, True
+    done, has_begun, place = 0, True, since
     for part in objective.parts:
         if has_begun:
-            progress = _progress(part, counted, since)
+            progress = _progress(part, counted, place)
             found += progress.leaves
-            has_begun = progress.reached.complete is not None
+            place = progress.reached.complete
+            has_begun = place is not None
             done += has_begun
-            since = progress.reached.complete
         else:
             for leaf in _leaves(part):
                 next(counted)
                 found.append(Reached(Decimal(0), leaf.goal))
-    return _Progress(Reached(Decimal(done), objective.goal, since if has_begun else None), found)
+    return _Progress(Reached(Decimal(done), objective.goal, place), found)
 
 
 def may_be_complete(objective: ObjectiveTree, totals: Sequence[Decimal]) -> bool:

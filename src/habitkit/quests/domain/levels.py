@@ -82,7 +82,7 @@ class Levels:
             a name of 1 to 50 characters.
 
     Example:
-        >>> from habitkit.quests.domain.levels import Levels
+        >>> from habitkit.quests import Levels
         >>> levels = Levels.table([100, 250])
         >>> levels.of(120)
         Level(number=2, into=20, to_next=130)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from uuid import UUID
 
-from attrs import evolve, field, frozen
+from attrs import Factory, evolve, field, frozen
+from attrs.validators import optional
 
 from habitkit._text import storable
 from habitkit.errors import InvalidInput
 from habitkit.quests.domain import evaluation
 from habitkit.quests.domain.composites import ObjectiveTree, expect_objective
 from habitkit.quests.domain.rewards import Reward
+from habitkit.quests.domain.streak_objective import ReachStreak
 from habitkit.quests.domain.windows import Window
 
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["CREDITS", "Quest", "QuestVersion", "Tier", "is_quest_key"]
+__all__ = ["CREDITS", "Quest", "QuestVersion", "Revoke", "Tier", "is_quest_key"]
 
 CREDITS = frozenset({"full", "history", "automatic"})
 """The credits that events have."""
+
+Revoke: TypeAlias = Literal["until_sealed", "until_claimed", "never"]
 
 _LONGEST_KEY = 100
 _LONGEST_TITLE = 200
@@ -91,12 +95,31 @@ def _is_objective(_: object, __: object, value: Any) -> None:
     expect_objective(value)
 
 
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _texts(value: Iterable[str]) -> tuple[str, ...]:
+    return cast("tuple[str, ...]", value) if isinstance(value, str) else tuple(value)
 
 
-def _as_uuid(value: object) -> object:
-    return UUID(value) if isinstance(value, str) else value
+def _tiers(value: Iterable[Tier]) -> tuple[Tier, ...]:
+    return tuple(value)
+
+
+def _as_uuid(value: UUID | str | None) -> UUID | None:
+    if value is None or isinstance(value, UUID):
+        return value
+    try:
+        return UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        expected = "the id of a habit, or None"
+        raise InvalidInput("habit", given=value, expected=expected) from None
+
+
+def _default_revoke(quest: Quest) -> Revoke:
+    return "until_sealed" if quest.claim == "auto" else "until_claimed"
+
+
+def _expect_goal(_: object, attribute: Any, value: Any) -> None:
+    if type(value) is not int or value < 1:
+        raise InvalidInput(attribute.name, given=value, expected="an int above 0")
 
 
 @frozen
@@ -108,13 +131,8 @@ class Tier:
         reward: What it gives.
     """
 
-    goal: int = field()
+    goal: int = field(validator=_expect_goal)
     reward: Reward = field(validator=_expect_kind(Reward, "a Reward, such as Reward(coins=20)"))
-
-    @goal.validator
-    def _expect_goal(self, _: object, value: object) -> None:
-        if type(value) is not int or value < 1:
-            raise InvalidInput("goal", given=value, expected="an int above 0")
 
 
 @frozen
@@ -162,10 +180,10 @@ class Quest:
     window: Window | None = field(
         default=None,
         kw_only=True,
-        validator=_expect_kind(Window | None, "a Window, or None"),  # type: ignore[arg-type]
+        validator=optional(_expect_kind(Window, "a Window, such as Window.from_start(7)")),
     )
     requires: tuple[str, ...] = field(
-        default=(), kw_only=True, converter=_as_tuple, validator=_expect_keys
+        default=(), kw_only=True, converter=_texts, validator=_expect_keys
     )
     claim: Literal["auto", "manual"] = field(
         default="auto", kw_only=True, validator=_one_of("auto", "manual")
@@ -173,22 +191,20 @@ class Quest:
     repeat: Literal["daily", "weekly", "monthly"] | None = field(
         default=None, kw_only=True, validator=_one_of(*_REPEATS)
     )
-    tiers: tuple[Tier, ...] = field(default=(), kw_only=True, converter=_as_tuple)
-    revoke: Literal["until_sealed", "until_claimed", "never"] = field(
-        kw_only=True, validator=_one_of(*_REVOKES)
+    tiers: tuple[Tier, ...] = field(default=(), kw_only=True, converter=_tiers)
+    revoke: Revoke = field(
+        default=Factory(_default_revoke, takes_self=True),
+        kw_only=True,
+        validator=_one_of(*_REVOKES),
     )
     start: Literal["manual", "auto"] = field(
         default="manual", kw_only=True, validator=_one_of("manual", "auto")
     )
     backdate: bool = field(default=False, kw_only=True, validator=_expect_bool)
     credits: tuple[str, ...] = field(
-        default=("full",), kw_only=True, converter=_as_tuple, validator=_expect_credits
+        default=("full",), kw_only=True, converter=_texts, validator=_expect_credits
     )
     habit: UUID | None = field(default=None, kw_only=True, converter=_as_uuid)
-
-    @revoke.default
-    def _default_revoke(self) -> str:
-        return "until_sealed" if self.claim == "auto" else "until_claimed"
 
     def __attrs_post_init__(self) -> None:
         """Refuse parts that do not go together.
@@ -233,6 +249,11 @@ class Quest:
     def is_achievement(self) -> bool:
         """Whether it counts for everybody, once, and has no end."""
         return self.start == "auto" and self.window is None and self.repeat is None
+
+    @property
+    def reads_streaks(self) -> bool:
+        """Whether a leaf of the objective reads streaks, which time alone may lengthen."""
+        return any(isinstance(it, ReachStreak) for it in evaluation.leaves(self.objective))
 
     def is_revocable(self, *, claimed: bool) -> bool:
         """Return whether its completion is taken back if it is no longer complete.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from attrs import field, frozen
 from attrs import fields as fields_of
@@ -107,12 +107,14 @@ class Reward:
         currencies: The amounts of other currencies, by their names.
 
     Example:
-        >>> from habitkit.quests.domain.amounts import steps
-        >>> from habitkit.quests.domain.rewards import Reward
+        >>> from habitkit.quests import Reward, steps
         >>> reward = Reward(coins=10, xp=steps("slots", {7: 50, 30: 200}))
         >>> [(due.key, due.name, due.amount) for due in reward.dues("week", {"slots": 8})]
         [('week', 'coin', 10), ('week:xp', 'xp', 50)]
     """
+
+    by_dict: ClassVar[bool] = True
+    """It is stored by ``to_dict``, as it contains formulas."""
 
     coins: Amount = field(default=0, validator=_amount)
     xp: Amount = field(default=0, validator=_amount)
@@ -243,7 +245,7 @@ class Rule:
     """A reward for each event of a type.
 
     Attributes:
-        name: RewardPart of the key of what it gives; never reuse it for something else.
+        name: Part of the key of what it gives; never reuse it for something else.
         on: The type of the events; a class of events may be given.
         when: What has to hold for the fields of an event, or None.
         give: The reward.
@@ -253,7 +255,7 @@ class Rule:
     Example:
         >>> from habitkit.habits import StreakReached
         >>> from habitkit.predicates import field
-        >>> from habitkit.quests.domain.rewards import Reward, Rule
+        >>> from habitkit.quests import Reward, Rule
         >>> month = Rule("month", StreakReached, field("slots") == 28, Reward(badge="month"))
         >>> month.on, month == Rule.from_dict(month.to_dict())
         ('StreakReached', True)

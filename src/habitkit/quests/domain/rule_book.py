@@ -117,6 +117,15 @@ class RuleBook:
         return {name: each for name, each in found.items() if each}
 
     @cached_property
+    def limited_named(self) -> Mapping[str, tuple[Rule, ...]]:
+        """All different rules with a limit that were ever in force, by their names."""
+        found: dict[str, tuple[Rule, ...]] = {}
+        for each in self._limited.values():
+            for rule in each:
+                found[rule.name] = (*found.get(rule.name, ()), rule)
+        return found
+
+    @cached_property
     def _nothing(self) -> Mapping[str, tuple[Due, ...]]:
         """By type what rules without a limit can give, with the rule's name as the place."""
         found: dict[str, tuple[Due, ...]] = {}

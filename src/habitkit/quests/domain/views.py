@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
+from habitkit.quests.domain.quest import Quest
 from habitkit.quests.domain.rewards import Reward
 from habitkit.quests.domain.runs import QuestState
 
@@ -15,23 +16,24 @@ __all__ = ["Badge", "QuestPart", "QuestProgress", "QuestRebuildReport", "transit
 _TRANSITIONS: dict[QuestState, tuple[str, ...]] = {
     "AVAILABLE": ("start",),
     "ACTIVE": ("abandon",),
-    "COMPLETED": ("claim",),
+    "COMPLETED": (),
     "CLAIMED": (),
     "ABANDONED": ("start",),
     "EXPIRED": (),
 }
 
 
-def transitions(state: QuestState, *, manual_claim: bool) -> tuple[str, ...]:
+def transitions(state: QuestState, quest: Quest) -> tuple[str, ...]:
     """Return what an owner can do with a quest in a state.
 
     Args:
         state: The state.
-        manual_claim: Whether its reward has to be claimed.
+        quest: The quest: one that starts by itself can be neither started nor abandoned, and only
+            the reward of a manual one can be claimed.
     """
-    if state == "COMPLETED" and not manual_claim:
-        return ()
-    return _TRANSITIONS[state]
+    if state == "COMPLETED":
+        return ("claim",) if quest.claim == "manual" else ()
+    return _TRANSITIONS[state] if quest.start == "manual" else ()
 
 
 @frozen

@@ -69,7 +69,7 @@ class Window:
 
     Example:
         >>> from datetime import date
-        >>> from habitkit.quests.domain.windows import Window
+        >>> from habitkit.quests import Window
         >>> Window.dates(date(2026, 12, 1), date(2026, 12, 24)).to_dict()
         {'kind': 'dates', 'first': '2026-12-01', 'last': '2026-12-24'}
     """

@@ -7,6 +7,7 @@ from habitkit.testing.contracts._coin_races import CoinRaces
 from habitkit.testing.contracts._coin_store import LedgerCases
 from habitkit.testing.contracts._coin_store_accounts import AccountCases
 from habitkit.testing.contracts._coin_store_transfers import TransferCases
+from habitkit.testing.contracts._expiring_store import ExpiringStoreCases
 from habitkit.testing.contracts._export_store import ExportCases
 from habitkit.testing.contracts._hold_races import HoldRaces
 from habitkit.testing.contracts._hold_store import HoldStoreCases
@@ -20,6 +21,7 @@ class CoinsContract(
     AccountCases,
     TransferCases,
     HoldStoreCases,
+    ExpiringStoreCases,
     ExportCases,
     AuditStoreCases,
     LedgerTransactionCases,

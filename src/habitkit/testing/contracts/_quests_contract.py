@@ -181,9 +181,10 @@ class QuestsContract(QuestDriverCases):
         content: dict[str, Any] = {"n": [1], "more": {"x": 1}}
         add(store, definition(1, content))
 
-        for each in (content, defined(store)[0].content):
+        kept: Any = defined(store)[0].content
+        for each in (content, kept):
             with suppress(TypeError):
-                each["n"].append(2)  # type: ignore[index]
-                each["more"]["x"] = 2  # type: ignore[index]
+                each["n"].append(2)
+                each["more"]["x"] = 2
 
         assert defined(store)[0].content == {"n": [1], "more": {"x": 1}}

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Checker"]
 
 
+_REVERSING = ("reversal", "expire_award")
+
+
 class Checker:
     """Checks one account's entries and blocks, and stops at the first problem.
 
@@ -148,9 +151,10 @@ class Checker:
     def _check_reversal(self, line: LedgerLine) -> str | None:
         """Compare a reversal with what is left of the transfer that it reverses.
 
-        All reversals of a transfer have an entry in the same wallet.
+        All reversals of a transfer have an entry in the same wallet. What expires of an award is
+        reversed too.
         """
-        if line.kind != "reversal" or self.account.role != "wallet":
+        if line.kind not in _REVERSING or self.account.role != "wallet":
             return None
         of = line.reverses
         if of is None:

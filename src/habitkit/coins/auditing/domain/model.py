@@ -7,6 +7,7 @@ from uuid import UUID
 
 from attrs import frozen
 
+from habitkit.coins.domain.expiring import ExpiringAward
 from habitkit.coins.domain.model import Account, Hold, Settled
 
 __all__ = [
@@ -207,6 +208,7 @@ class LedgerExport:
         holds: The owner's holds.
         entitlements: What was paid for what.
         blocks: Each wallet's block hashes, by the account's id.
+        expiring: The owner's awards whose coins expire.
     """
 
     owner: str
@@ -215,3 +217,4 @@ class LedgerExport:
     holds: tuple[Hold, ...]
     entitlements: tuple[Settled, ...]
     blocks: Mapping[UUID, tuple[Block, ...]]
+    expiring: tuple[ExpiringAward, ...] = ()
