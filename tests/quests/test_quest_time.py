@@ -73,7 +73,12 @@ def quests() -> list[Quest]:
         "both": Quest("both", "Both", All(done, ReachStreak(3)), reward=GOOD, claim="manual"),
         "daily": Quest("daily", "Daily", Count(HabitCompleted, 2), repeat="daily", start="auto"),
         "weekly": Quest(
-            "weekly", "Weekly", ReachStreak(5), repeat="weekly", start="auto", reward=GOOD
+            "weekly",
+            "Weekly",
+            ReachStreak(5, tag="few"),
+            repeat="weekly",
+            start="auto",
+            reward=GOOD,
         ),
         "ever": Quest.achievement("ever", "Ever", ReachStreak(6), backdate=True, reward=GOOD),
         "after": Quest("after", "After", done, start="auto", requires=("ever",), reward=GOOD),
@@ -146,7 +151,7 @@ def figures(kit: TestKit) -> dict[str, Any]:
         ),
         "runs": [
             (it.quest, it.period, it.state, it.value, it.complete_at)
-            for it in kit.quests.progress("ada")
+            for it in kit.quests.progress("ada", all_periods=True)
         ],
         "coins": kit.coins.balance("ada").posted,
         "xp": kit.coins.balance("ada", currency="xp").posted,
