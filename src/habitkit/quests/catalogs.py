@@ -56,7 +56,7 @@ class CatalogCache:
                 self._catalogs.move_to_end(newest)
                 return catalog
         try:
-            catalog = Catalog.of(definitions.after(0), self._kinds)
+            catalog = Catalog.of(definitions.after(0), self._kinds, self._economy)
         except InvalidInput as error:  # an objective of a class that this kit does not have
             msg = f"the definitions of quests cannot be read: {error}"
             raise ConfigurationError(msg) from error

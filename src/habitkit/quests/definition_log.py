@@ -52,7 +52,7 @@ def begin_definition(tx: Transaction) -> Catalog:
 def add_definition(
     tx: Transaction,
     catalog: Catalog,
-    kind: Literal["rules", "quest", "levels"],
+    kind: Literal["rules", "quest", "levels", "boost"],
     key: str,
     content: Mapping[str, Any] | None,
     *,
