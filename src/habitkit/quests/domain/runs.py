@@ -10,8 +10,9 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-__all__ = ["Contribution", "Definition", "Grant", "QuestState", "Run"]
+__all__ = ["Contribution", "Definition", "DefinitionKind", "Grant", "QuestState", "Run"]
 
+DefinitionKind = Literal["rules", "quest", "levels", "boost"]
 QuestState = Literal["AVAILABLE", "ACTIVE", "COMPLETED", "CLAIMED", "ABANDONED", "EXPIRED"]
 
 
@@ -133,7 +134,7 @@ class Definition:
     id: UUID
     revision: int
     at: datetime
-    kind: Literal["rules", "quest", "levels", "boost"]
+    kind: DefinitionKind
     key: str
     effective: datetime
     content: Mapping[str, Any] | None = field(hash=False)
