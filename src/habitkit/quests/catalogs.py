@@ -71,7 +71,8 @@ class CatalogCache:
         """Refuse an ``Economy`` whose rules are not those that the store has taken over."""
         stored = [version.rules for version in catalog.economy]
         given = [version.rules for version in self._economy]
-        if stored and stored != given:
+        is_whole = len(catalog.rule_versions) > len(stored)  # all was taken over, and then replaced
+        if is_whole and stored != given:
             msg = (
                 "economy: the store keeps the reward rules since kit.quests.set_rules was called, "
                 f"and took over {_names(stored)}; expected an Economy with these rules, got "

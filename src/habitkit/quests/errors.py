@@ -31,7 +31,9 @@ class QuestStateError(Refused):
         self.state = state
         self.action = action
         self.allowed = allowed
-        possible = f"expected one of: {', '.join(allowed)}" if allowed else "nothing can be done now"
+        possible = (
+            f"expected one of: {', '.join(allowed)}" if allowed else "nothing can be done now"
+        )
         super().__init__(f"cannot {action} quest {quest!r}, which is {state}; {possible}")
 
 

@@ -125,7 +125,8 @@ def checked_rules(tx: Transaction, rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 def _expect_later(tx: Transaction, catalog: Catalog, since: datetime) -> None:
     """Refuse rules for a time that has passed, or before a change that is there."""
-    last = max((version.effective for version in catalog.rule_versions), default=_BEGINNING)
+    versions = catalog.rule_versions or versions_of(tx.settings(CoinSettings).economy)
+    last = max((version.effective for version in versions), default=_BEGINNING)
     if since < tx.now or since < last:
         expected = f"an instant from {max(tx.now, last).isoformat()} on"
         raise InvalidInput("effective", given=since, expected=expected)
