@@ -9,6 +9,7 @@ from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from habitkit.quests.domain.amounts import PerField, Steps, per, steps
+    from habitkit.quests.domain.boosts import Boost
     from habitkit.quests.domain.composites import All, Any, Sequence
     from habitkit.quests.domain.cost_report import CostReport, RuleCost
     from habitkit.quests.domain.counted_events import CountedEvent
@@ -41,8 +42,11 @@ if TYPE_CHECKING:
         achievements,
         available,
         badges,
+        boost,
+        boosts,
         claim,
         define,
+        end_boost,
         get,
         items,
         level,
@@ -67,6 +71,7 @@ __all__ = [
     "Any",
     "Badge",
     "BadgeUnlocked",
+    "Boost",
     "Collect",
     "Contribution",
     "CostReport",
@@ -119,8 +124,11 @@ __all__ = [
     "achievements",
     "available",
     "badges",
+    "boost",
+    "boosts",
     "claim",
     "define",
+    "end_boost",
     "get",
     "items",
     "level",
@@ -144,6 +152,7 @@ if not TYPE_CHECKING:
         __all__,
         [
             "domain.amounts",
+            "domain.boosts",
             "domain.composites",
             "domain.cost_report",
             "domain.counted_events",

@@ -56,7 +56,7 @@ class CatalogCache:
                 self._catalogs.move_to_end(newest)
                 return catalog
         try:
-            catalog = Catalog.of(definitions.after(0), self._kinds)
+            catalog = Catalog.of(definitions.after(0), self._kinds, self._economy)
         except InvalidInput as error:  # an objective of a class that this kit does not have
             msg = f"the definitions of quests cannot be read: {error}"
             raise ConfigurationError(msg) from error
@@ -71,8 +71,7 @@ class CatalogCache:
         """Refuse an ``Economy`` whose rules are not those that the store has taken over."""
         stored = [version.rules for version in catalog.economy]
         given = [version.rules for version in self._economy]
-        is_whole = len(catalog.rule_versions) > len(stored)  # all was taken over, and then replaced
-        if is_whole and stored != given:
+        if stored and stored != given:
             msg = (
                 "economy: the store keeps the reward rules since kit.quests.set_rules was called, "
                 f"and took over {_names(stored)}; expected an Economy with these rules, got "

@@ -163,12 +163,12 @@ class LevelReached(Event):
 
 @frozen
 class QuestsChanged(Event):
-    """A definition of quests was changed: the reward rules, a quest, or the levels.
+    """A definition of quests was changed: the reward rules, a quest, the levels, or a boost.
 
     Attributes:
         revision: The number of the change.
-        kind: ``rules``, ``quest`` or ``levels``.
-        name: The key of the quest; else empty.
+        kind: ``rules``, ``quest``, ``levels`` or ``boost``.
+        name: The key of the quest, or the name of the boost; else empty.
     """
 
     revision: int

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from habitkit import ids
 from habitkit.clock import storable_instant
 from habitkit.errors import InvalidInput, MissingExtra
+from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.domain.cost_report import CostReport, OwnerCosts, costs_of, report_of
 from habitkit.quests.domain.counted_events import credited
 from habitkit.quests.domain.rule_book import RuleBook, RuleVersion
@@ -44,7 +45,8 @@ def preview(
     """Return what reward rules would have given for the events of owners; nothing is written.
 
     Each event is evaluated by the new rules as if they had always been in force, and by those that
-    were in force when it was received. Limits hold as they would.
+    were in force when it was received. Limits hold as they would. Boosts hold as they did, for the
+    new rules and for those in force.
 
     Args:
         settings: The kit's settings.
@@ -82,7 +84,8 @@ def _books(tx: Transaction, rules: Sequence[Rule]) -> tuple[RuleBook, RuleBook]:
     """Return the new rules and those in force, each with its versions."""
     always = rule_versions(tx)[0].effective
     new = RuleVersion(0, always, checked_rules(tx, rules))
-    return RuleBook([new]), RuleBook(rule_versions(tx))
+    boosts = tuple(catalog_of(tx).boosts.values())
+    return RuleBook([new], boosts), RuleBook(rule_versions(tx), boosts)
 
 
 def _owners(sample: int | None) -> Steps[list[str]]:
@@ -115,9 +118,7 @@ def _costs(
             if since is None or event.at >= since
         ]
         day_of = OwnerDays(tx, owner).day_of
-        found.append(
-            (costs_of(events, new.in_force, day_of), costs_of(events, old.in_force, day_of))
-        )
+        found.append((costs_of(events, new, day_of), costs_of(events, old, day_of)))
     return found
 
 

@@ -114,7 +114,7 @@ class _LimitedRules:
         self._kept.setdefault(event.key, {})[subject] = row
         place = f"{event.key}:{rule.name}"
         self._take(place, rule.name)
-        self._given[place] = rule.give.dues(place, event.fields)
+        self._given[place] = self._book.given(rule, event, place)
         if last is not None:
             self._remove(last, rule.name)
 

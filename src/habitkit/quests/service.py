@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query, workflow
+from habitkit.quests.boost_definitions import boost, boosts, end_boost
 from habitkit.quests.definitions import define, get, levels, list_quests, retire, set_levels
 from habitkit.quests.previews import preview
 from habitkit.quests.queries import achievements, available, badges, items, level, progress
@@ -18,8 +19,11 @@ __all__ = [
     "achievements",
     "available",
     "badges",
+    "boost",
+    "boosts",
     "claim",
     "define",
+    "end_boost",
     "get",
     "items",
     "level",
@@ -47,6 +51,7 @@ class _OwnersVerbs(Service[M]):
     rules = query(rules)
     rule_versions = query(rule_versions)
     levels = query(levels)
+    boosts = query(boosts)
     available = query(available)
     progress = query(progress)
     achievements = query(achievements)
@@ -68,6 +73,8 @@ class _AllVerbs(_OwnersVerbs[M]):
     retire = action(retire)
     set_rules = action(set_rules)
     set_levels = action(set_levels)
+    boost = action(boost)
+    end_boost = action(end_boost)
 
 
 class QuestService(_AllVerbs[M]):

@@ -83,7 +83,7 @@ def test_a_preview_is_what_a_new_kit_with_these_rules_pays_and_writes_nothing(
         ("week", "xp", 2, 140, 0),
     ]
     assert (report.most["coin"], report.median["coin"]) == (31, 9)
-    assert "2 owners" in str(report)
+    assert "owners: 2" in str(report)
     compared = paying.quests.preview([RULES[2]])
     assert compared.before == report.totals
     assert [it.difference for it in compared.rules if it.rule == "walk"] == [0]

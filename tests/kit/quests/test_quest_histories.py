@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OWNERS = count()
 SIZES = pytest.mark.parametrize(
-    "size", [pytest.param(1, id="few"), pytest.param(10, id="many", marks=pytest.mark.slow)]
+    "size", [pytest.param(1, id="few"), pytest.param(4, id="many", marks=pytest.mark.slow)]
 )
 HOURS = st.sets(st.integers(0, 500), max_size=8)
 CREDITS = ("full", "history")

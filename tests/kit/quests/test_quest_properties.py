@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from habitkit.store import Store
 
 SIZES = pytest.mark.parametrize(
-    "size", [pytest.param(1, id="few"), pytest.param(12, id="many", marks=pytest.mark.slow)]
+    "size", [pytest.param(1, id="few"), pytest.param(5, id="many", marks=pytest.mark.slow)]
 )
 HOURS = st.sets(st.integers(0, 24 * DAYS), max_size=12)
 

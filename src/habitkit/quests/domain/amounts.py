@@ -23,6 +23,7 @@ __all__ = [
     "amount_of",
     "amount_to_json",
     "checked_amount",
+    "exact_decimal",
     "per",
     "steps",
 ]
@@ -40,8 +41,13 @@ def _checked_int(value: object, what: str, least: int = 0) -> int:
     raise InvalidInput(what, given=value, expected=f"an int from {low} to 2**63-1")
 
 
-def _factor(value: object) -> Decimal:
-    """Return a factor as the decimal that its shortest text is."""
+def exact_decimal(value: object) -> Decimal | None:
+    """Return a number as the decimal that its shortest text is.
+
+    Returns:
+        None if it is no int, Decimal, text of one or float, of at most 64 bits and 30 decimal
+        places.
+    """
     if not isinstance(value, bool) and isinstance(value, int | float | Decimal | str):
         try:
             number = Decimal(value if isinstance(value, int | Decimal) else str(value))
@@ -50,7 +56,14 @@ def _factor(value: object) -> Decimal:
         exponent = number.as_tuple().exponent
         if isinstance(exponent, int) and exponent >= -_MOST_DIGITS and number.copy_abs() <= LARGEST:
             return number
-    raise InvalidInput("times", given=value, expected=_TIMES)
+    return None
+
+
+def _factor(value: object) -> Decimal:
+    number = exact_decimal(value)
+    if number is None:
+        raise InvalidInput("times", given=value, expected=_TIMES)
+    return number
 
 
 def _field_name(value: object) -> str:

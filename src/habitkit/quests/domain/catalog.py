@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from habitkit.quests.domain import evaluation
+from habitkit.quests.domain.boosts import Boost
 from habitkit.quests.domain.levels import Levels
 from habitkit.quests.domain.quest import CREDITS, Quest, QuestVersion
 from habitkit.quests.domain.rewards import Rule
@@ -36,6 +37,8 @@ class Catalog:
         quests: The versions of each quest, oldest first.
         retired: The keys of quests that cannot be started any more.
         levels: The levels, or None.
+        boosts: The boosts by their names, those that are over too.
+        rules_in_code: The rules of the kit's ``Economy``, which boosts are for while it decides.
     """
 
     revision: int = 0
@@ -44,14 +47,22 @@ class Catalog:
     quests: Mapping[str, tuple[QuestVersion, ...]] = {}
     retired: frozenset[str] = frozenset()
     levels: Levels | None = None
+    boosts: Mapping[str, Boost] = {}
+    rules_in_code: tuple[RuleVersion, ...] = ()
 
     @classmethod
-    def of(cls, definitions: Iterable[Definition], kinds: Mapping[str, type]) -> Catalog:
+    def of(
+        cls,
+        definitions: Iterable[Definition],
+        kinds: Mapping[str, type],
+        rules_in_code: tuple[RuleVersion, ...] = (),
+    ) -> Catalog:
         """Return the catalog of a log of definitions.
 
         Args:
             definitions: All of them, in order.
             kinds: The classes of objectives by their kind.
+            rules_in_code: The rules of the kit's ``Economy``.
 
         Raises:
             InvalidInput: If a quest has an objective of another kind.
@@ -61,9 +72,14 @@ class Catalog:
         economy: list[RuleVersion] = []
         quests: dict[str, tuple[QuestVersion, ...]] = {}
         retired: set[str] = set()
+        boosts: dict[str, Boost] = {}
         for each in definitions:
             revision, content = each.revision, each.content
-            if content is None:
+            if each.kind == "boost":
+                boosts.pop(each.key, None)
+                if content is not None:
+                    boosts[each.key] = Boost.from_dict(each.key, content)
+            elif content is None:
                 retired.add(each.key)
             elif each.kind == "rules":
                 of_version = tuple(Rule.from_dict(it) for it in content["rules"])
@@ -77,12 +93,25 @@ class Catalog:
                 version = QuestVersion(revision, quest, each.at)
                 quests[each.key] = (*quests.get(each.key, ()), version)
                 retired.discard(each.key)
-        return cls(revision, tuple(rules), tuple(economy), quests, frozenset(retired), levels)
+        return cls(
+            revision,
+            tuple(rules),
+            tuple(economy),
+            quests,
+            frozenset(retired),
+            levels,
+            boosts,
+            rules_in_code,
+        )
 
     @cached_property
     def book(self) -> RuleBook | None:
-        """The reward rules by the types of events they are on; None if the ``Economy`` decides."""
-        return RuleBook(self.rule_versions) if self.rule_versions else None
+        """The reward rules by the types of events they are on.
+
+        None if the ``Economy`` decides, and there never was a boost.
+        """
+        versions = self.rule_versions or (self.rules_in_code if self.boosts else ())
+        return RuleBook(versions, tuple(self.boosts.values())) if versions else None
 
     @cached_property
     def quests_on(self) -> Mapping[str, tuple[str, ...]]:

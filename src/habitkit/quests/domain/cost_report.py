@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from habitkit.quests.domain.counted_events import CountedEvent
     from habitkit.quests.domain.rewards import Due, Rule
+    from habitkit.quests.domain.rule_book import RuleBook
 
 __all__ = ["CostReport", "OwnerCosts", "RuleCost", "costs_of", "report_of"]
 
@@ -119,14 +120,14 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def costs_of(
     events: Iterable[CountedEvent],
-    rules_for: Callable[[CountedEvent], Iterable[Rule]],
+    book: RuleBook,
     day_of: Callable[[CountedEvent], date],
 ) -> OwnerCosts:
     """Return what rules give one owner.
 
     Args:
         events: The credited events.
-        rules_for: Returns the rules that hold for an event, and whose condition it meets.
+        book: The rules, with the boosts.
         day_of: Returns the habit day of an event.
     """
     count = 0
@@ -134,9 +135,9 @@ def costs_of(
     groups: dict[tuple[str, str], list[tuple[Rule, CountedEvent]]] = {}
     for event in events:
         count += 1
-        for rule in rules_for(event):
+        for rule in book.in_force(event):
             if rule.limit is None:
-                _add(found, rule, event)
+                _add(found, book, rule, event)
             else:
                 group = rule.limit.group(event, day_of(event))
                 groups.setdefault((rule.name, group), []).append((rule, event))
@@ -144,12 +145,14 @@ def costs_of(
         members.sort(key=lambda it: it[1].place)
         most = max(rule.limit.most for rule, _ in members if rule.limit is not None)
         for rule, event in members[:most]:
-            _add(found, rule, event)
+            _add(found, book, rule, event)
     return OwnerCosts(count, found)
 
 
-def _add(found: dict[tuple[str, str], tuple[int, int]], rule: Rule, event: CountedEvent) -> None:
-    for due in rule.give.dues(rule.name, event.fields):
+def _add(
+    found: dict[tuple[str, str], tuple[int, int]], book: RuleBook, rule: Rule, event: CountedEvent
+) -> None:
+    for due in book.given(rule, event, rule.name):
         key = (rule.name, _gives(due))
         times, amount = found.get(key, (0, 0))
         found[key] = (times + 1, amount + due.amount)

@@ -12,6 +12,7 @@ from habitkit.events import Event, Recorded, Retracted
 from habitkit.quests.domain.amounts import Amount, checked_amount
 
 __all__ = [
+    "LONGEST_CURRENCY",
     "LONGEST_NAME",
     "Currencies",
     "as_currencies",
@@ -24,8 +25,8 @@ __all__ = [
     "type_name",
 ]
 
+LONGEST_CURRENCY = 50
 LONGEST_NAME = 100
-_LONGEST_CURRENCY = 50
 _MOST_CURRENCIES = 100
 _MOST_FREEZES = 1000
 _OF_NO_RULE = {Event.__name__, Recorded.__name__, Retracted.__name__}
@@ -71,8 +72,8 @@ def as_currencies(given: Mapping[str, Amount]) -> Mapping[str, Amount]:
         if isinstance(name, str) and name in _OWN:
             expected = f"other currencies; write {_OWN[name]}=... for {name!r}"
             raise InvalidInput("currencies", given=name, expected=expected)
-        if not is_name(name, _LONGEST_CURRENCY):
-            expected = f"currencies of 1 to {_LONGEST_CURRENCY} characters"
+        if not is_name(name, LONGEST_CURRENCY):
+            expected = f"currencies of 1 to {LONGEST_CURRENCY} characters"
             raise InvalidInput("currencies", given=name, expected=expected)
     amounts = {name: checked_amount(each, f"currencies[{name!r}]") for name, each in given.items()}
     return Currencies({name: each for name, each in amounts.items() if each != 0})

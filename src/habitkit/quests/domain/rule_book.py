@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.errors import InvalidInput
 from habitkit.events import Retracted
+from habitkit.quests.domain.boosts import Boost, BoostTimes, boosted
 from habitkit.quests.domain.counted_events import CountedEvent
 from habitkit.quests.domain.rewards import Due, Reward, Rule
 
@@ -90,9 +91,11 @@ class RuleBook:
     Attributes:
         versions: The versions, sorted by the instants from when on they are in force; of those of
             one instant the one with the largest revision holds.
+        boosts: The boosts of all times.
     """
 
     versions: tuple[RuleVersion, ...] = field(default=(), converter=_by_time)
+    boosts: tuple[Boost, ...] = ()
 
     @cached_property
     def types(self) -> frozenset[str]:
@@ -135,6 +138,10 @@ class RuleBook:
                 found[name] = tuple(reversed(dict.fromkeys(reversed(dues))))
         return found
 
+    @cached_property
+    def _boost_times(self) -> BoostTimes:
+        return BoostTimes(self.boosts)
+
     def version_at(self, instant: datetime) -> RuleVersion | None:
         """Return the version in force at an instant; None before the first one."""
         reached = bisect_right(self._instants, instant)
@@ -158,9 +165,29 @@ class RuleBook:
             found[due.kind == "currency", due.key] = due
         for rule in self.in_force(event):
             if rule.limit is None:
-                for due in rule.give.dues(f"{event.key}:{rule.name}", event.fields):
+                for due in self.given(rule, event, f"{event.key}:{rule.name}"):
                     found[due.kind == "currency", due.key] = due
         return list(found.values())
+
+    def given(self, rule: Rule, event: CountedEvent, place: str) -> list[Due]:
+        """Return what a rule gives for an event, with the boosts that held when it was received.
+
+        Args:
+            rule: The rule.
+            event: The event.
+            place: What entitles to it: ``{event.key}:{rule}``.
+        """
+        dues = rule.give.dues(place, event.fields)
+        at = event.received_at
+        boosts = self._boost_times.at(at) if self.boosts else ()
+        if not boosts:
+            return dues
+        return [
+            evolve(due, amount=boosted(due.amount, due.name, at, boosts))
+            if due.kind == "currency"
+            else due
+            for due in dues
+        ]
 
     def limited(self, type: str) -> tuple[Rule, ...]:  # noqa: A002 - the type of events is called so
         """Return all different rules with a limit that were ever on a type of events.

@@ -121,10 +121,11 @@ class Definition:
         id: Its identity.
         revision: Its number, from 1, without gaps.
         at: When it was made, in UTC.
-        kind: ``rules`` for a rule set, ``quest``, or ``levels``.
-        key: The key of the quest; else empty.
+        kind: ``rules`` for a rule set, ``quest``, ``levels``, or ``boost``.
+        key: The key of the quest, or the name of the boost; else empty.
         effective: From when on it counts, in UTC.
-        content: What is defined, as JSON; None for a quest that is retired.
+        content: What is defined, as JSON; None for a quest that is retired, and for a boost that
+            was ended before it began.
         by: Who made it.
         note: Why.
     """
@@ -132,7 +133,7 @@ class Definition:
     id: UUID
     revision: int
     at: datetime
-    kind: Literal["rules", "quest", "levels"]
+    kind: Literal["rules", "quest", "levels", "boost"]
     key: str
     effective: datetime
     content: Mapping[str, Any] | None = field(hash=False)
