@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 import habitkit.testing
 from habitkit import Economy, Goal, Schedule
+from habitkit.coins.domain.economy import RewardRule, RuleSet
 from habitkit.coins.events import CoinsPosted
 from habitkit.coins.settings import CoinSettings
+from habitkit.errors import InvalidInput
 from habitkit.events import Recorded
 from habitkit.habits.events import HabitCompleted
 from habitkit.predicates import field
@@ -311,4 +313,43 @@ def test_a_quest_over_quests_is_not_kept_complete_by_its_own_completion() -> Non
     assert (seen(kit, "all").state, balance(kit)) == ("COMPLETED", 130)
     kit.habits.undo(done[0].id)
     assert (seen(kit, "all").state, balance(kit)) == ("ACTIVE", 20)
+    assert_sound(kit)
+
+
+def test_an_economy_with_later_rules_is_taken_over_and_replaced_after_its_last_change() -> None:
+    first, second = (RewardRule("done", HabitCompleted, give) for give in (10, 30))
+    later = datetime(2026, 3, 8, tzinfo=UTC)
+    economy = Economy((first,), changes=(RuleSet(later, (second,)),))
+    kit = habitkit.testing.kit(FRIDAY, coins=CoinSettings(economy))
+    run = new_habit(kit)
+    check_in(kit, run, 1)
+    rules = [Rule("done", HabitCompleted, give=Reward(coins=50))]
+    with pytest.raises(InvalidInput, match="2026-03-08"):
+        kit.quests.set_rules(rules)
+    kit.clock.advance(days=1)
+    check_in(kit, run, 1)
+    kit.quests.set_rules(rules)
+    kit.clock.advance(minutes=1)
+    kit.habits.check_in(run)
+    assert balance(kit) == 10 + 30 + 50
+    assert [len(version.rules) for version in kit.quests.rule_versions()] == [1, 1, 1]
+    assert_sound(kit)
+
+
+def test_what_is_all_but_complete_is_at_99_percent_and_an_event_emitted_twice_counts_twice() -> (
+    None
+):
+    kit = habitkit.testing.kit(FRIDAY)
+    kit.quests.define(Quest("sum", "Sum", Sum("paid", "amount", 10**18), start="auto"))
+    kit.quests.define(Quest("two", "Two", Count("twice", 2), start="auto"))
+    for amount in (10**18 - 1, 0.999999999999):
+        kit.events.record("ada", "paid", {"amount": amount})
+
+    def emit(tx: Transaction) -> None:
+        tx.lock("ada")
+        tx.emit("ada", [Recorded("ada", tx.now, "twice", {})] * 2)
+
+    kit.run(emit)
+    assert (seen(kit, "sum").percent, seen(kit, "sum").state) == (99, "ACTIVE")
+    assert seen(kit, "two").state == "COMPLETED"
     assert_sound(kit)

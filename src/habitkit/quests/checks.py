@@ -29,7 +29,7 @@ def next_check(
 ) -> datetime | None:
     """Return the next instant at which time alone may change a run, or None.
 
-    A quest that starts by itself expires without a word, so that it need not be checked for that.
+    A quest that starts by itself expires without an event, so that it need not be checked for that.
 
     Args:
         tx: The transaction.

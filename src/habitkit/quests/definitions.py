@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from habitkit import ids
 from habitkit._codec import from_json, to_json
 from habitkit.errors import InvalidInput, NotFound
 from habitkit.quests.catalogs import catalog_of
@@ -29,11 +27,6 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
 
 __all__ = ["define", "get", "levels", "list_quests", "retire", "set_levels"]
-
-_OWNER = ids.system_owner("quests")
-_BEGINNING = datetime(2, 1, 1, tzinfo=UTC)
-_MOST_RULES = 1000
-_LONGEST_NOTE = 2000
 
 
 def define(tx: Transaction, quest: Quest, *, by: str = "", note: str = "") -> Quest:

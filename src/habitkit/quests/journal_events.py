@@ -27,10 +27,12 @@ def type_of(event: Event) -> str:
 def emitted(tx: Transaction, events: Sequence[Event], types: Collection[str]) -> list[CountedEvent]:
     """Return events that were just emitted, those of some types and their retractions."""
     found = [event for event in events if type_of(event) in types]
-    places: dict[int, str] = {}
+    places: dict[int, list[str]] = {}  # several, if a host emits one object several times
     for owner in dict.fromkeys(event.owner for event in found if not event.key):
-        places |= {id(event): place for place, event in unwritten(tx, owner)}
-    return [_counted(event, event.key or places[id(event)]) for event in found]
+        for place, event in unwritten(tx, owner):
+            places.setdefault(id(event), []).append(place)
+    counted = [_counted(it, it.key or places[id(it)].pop()) for it in reversed(found)]
+    return counted[::-1]
 
 
 def whole_journal(tx: Transaction, owner: str, types: Collection[str]) -> Iterator[CountedEvent]:

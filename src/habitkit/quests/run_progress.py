@@ -57,7 +57,7 @@ class _Changes:
 
 
 class Progress:
-    """What some events, or a look at the journal, change of an owner's quests.
+    """What some events, or the whole journal, change of an owner's quests.
 
     Args:
         tx: The transaction, which holds the owner's lock.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from attrs import field, frozen
 
@@ -91,7 +92,7 @@ class QuestProgress:
     @property
     def percent(self) -> int:
         """How far it is, from 0 to 100, rounded down."""
-        return min(100, int(self.value * 100 / self.goal)) if self.goal else 100
+        return min(100, int(Fraction(self.value) * 100 / Fraction(self.goal))) if self.goal else 100
 
 
 @frozen
