@@ -91,7 +91,7 @@ SETTLE = (
     "settled = excluded.settled"
 )
 ACCOUNTS = (
-    "SELECT id, owner, role, currency, balance, seq, at, floor, debt, sealed "
+    "SELECT id, owner, role, currency, balance, seq, at, floor, debt, sealed, next_expiry "
     "FROM habitkit_accounts WHERE owner = ? AND currency = ?"
 )
 TRANSFER = (

@@ -15,7 +15,10 @@ from habitkit.habits import HABITS, STREAKS
 from habitkit.testing import FakeClock
 from habitkit.transaction import Transaction
 
-NAMES = ["messages", "old_keys", "habits", "expired_holds", "expired_awards", "sealed_entries"]
+NAMES = [
+    *("messages", "old_keys", "habits", "quests"),
+    *("expired_holds", "expired_awards", "sealed_entries"),
+]
 
 
 def put_out_of_reach(monkeypatch, store, port, method, is_hit, error):

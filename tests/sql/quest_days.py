@@ -25,10 +25,12 @@ from habitkit.quests import (
     ReachStreak,
     Reward,
     Rule,
-    Sequence as InOrder,
     Sum,
     Tier,
     Window,
+)
+from habitkit.quests import (
+    Sequence as InOrder,
 )
 from habitkit.testing import TestKit
 

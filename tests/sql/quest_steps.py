@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from attrs import evolve
+
 from habitkit import HabitKit, Schedule
 from habitkit.habits import HabitCompleted
 from habitkit.quests import Count, PerDay, Quest, QuestStateError, Reward, Rule
@@ -89,3 +91,18 @@ def claim_at_work(channel: Channel, url: str) -> None:
             channel.say("refused")
         else:
             channel.say("claimed")
+
+
+def list_at_work(channel: Channel, url: str) -> None:
+    """List the quests whenever a message comes, and define another version after the third one."""
+    with HabitKit.open(url, clock=FakeClock(NOW), coins=COINS) as kit:
+        kit.quests.list()
+        channel.say("ready")
+        channel.wait()
+        for _ in range(3):
+            channel.wait()
+            channel.say(repr(kit.quests.list()))
+        channel.wait()
+        (quest,) = kit.quests.list()
+        kit.quests.define(evolve(quest, title="Elsewhere"))
+        channel.say("defined")

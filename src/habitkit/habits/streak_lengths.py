@@ -47,7 +47,7 @@ def reached(
         tx: The transaction.
         owner: Whose streaks.
         slots: Which length is wanted.
-        habit_id: Of this habit alone; of all by default, also those that are archived.
+        habit_id: Of this habit alone; of all by default, also those that are archived or deleted.
         tag: Only of habits with this tag.
         covers: Tells whether a slot counts, by the instant at which it was done, in UTC, and its
             first day.
@@ -142,9 +142,8 @@ def _known(tx: Transaction, owner: str, habit_id: UUID | None, tag: str | None) 
 def _habits(tx: Transaction, owner: str, habit_id: UUID | None, tag: str | None) -> list[Habit]:
     """Return the habits that are asked for, as far as they exist."""
     if habit_id is None:
-        habits = lookup.habits_of(tx, owner)
+        habits = lookup.habits_of(tx, owner, deleted=True)
     else:
         habit = tx.port(HABITS).get(habit_id)
-        is_there = habit is not None and habit.owner == owner and habit.deleted_at is None
-        habits = [habit] if habit is not None and is_there else []
+        habits = [habit] if habit is not None and habit.owner == owner else []
     return [habit for habit in habits if tag is None or tag in habit.tags]

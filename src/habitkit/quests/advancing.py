@@ -8,7 +8,7 @@ from habitkit.errors import ReactionLoop
 from habitkit.events import Retracted
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.events import QuestCompleted
-from habitkit.quests.journal_events import emitted
+from habitkit.quests.journal_events import emitted, still_emitted
 from habitkit.quests.run_progress import Progress
 
 if TYPE_CHECKING:
@@ -40,10 +40,11 @@ def advance(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
         return
     waiting = tx.cache[_WAITING] = [(owner, events)]
     try:
-        for round_, batch in enumerate(waiting):  # it grows meanwhile
+        for round_, (of_owner, batch) in enumerate(waiting):  # it grows meanwhile
             if round_ >= _MOST_ROUNDS:
-                raise ReactionLoop([event.type for event in batch[1]])
-            _advance(tx, *batch)
+                raise ReactionLoop([event.type for event in batch])
+            tx.cache[_WAITING] = waiting  # which a savepoint may have emptied
+            _advance(tx, of_owner, still_emitted(tx, batch) if round_ else batch)
     finally:
         tx.cache.pop(_WAITING, None)
 
@@ -55,9 +56,14 @@ def _advance(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
     if counted:
         progress.count(counted)
     completed = {_quest_of(event) for event in events if _is_completion(event)}
-    if not completed.isdisjoint(catalog.dependents):
-        progress.recount_dependents(completed)
-    progress.finish()
+    while True:
+        if not completed.isdisjoint(catalog.dependents):
+            progress.recount_dependents(completed)
+        progress.finish()
+        completed = progress.moved
+        if completed.isdisjoint(catalog.dependents):
+            return
+        progress = Progress(tx, owner, catalog)
 
 
 def _is_completion(event: Event) -> bool:

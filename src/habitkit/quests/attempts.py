@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from habitkit.quests.domain.runs import Contribution
     from habitkit.transaction import Transaction
 
-__all__ = ["Attempts", "recounted", "streaks_of"]
+__all__ = ["Attempts", "beginning", "recounted", "streaks_of"]
 
 _STARTED = QuestStarted.__name__
 _REPEATS: tuple[Repeat, ...] = ("daily", "weekly", "monthly")
@@ -46,7 +46,7 @@ class Attempts:
     def __init__(self, tx: Transaction, owner: str, catalog: Catalog) -> None:
         """Load nothing yet."""
         self._tx = tx
-        self._owner = owner
+        self.owner = owner
         self._catalog = catalog
         self._runs: dict[tuple[str, str], Run] = {}
         self._loaded: set[tuple[str, str]] = set()
@@ -62,13 +62,13 @@ class Attempts:
         places = {(key, period) for key in wanted for period in periods} - self._loaded
         if places:
             self._loaded |= places
-            for run in self._tx.port(QUESTS).runs(self._owner, wanted, periods):
+            for run in self._tx.port(QUESTS).runs(self.owner, wanted, periods):
                 self._runs.setdefault((run.quest, run.period), run)
 
     def load_exactly(self, key: str, period: str) -> None:
         """Load the run of a quest in one period, and those that it requires."""
         self.load([key], [])
-        for run in self._tx.port(QUESTS).runs(self._owner, [key], [period]):
+        for run in self._tx.port(QUESTS).runs(self.owner, [key], [period]):
             self.put(run)
 
     def get(self, key: str, period: str) -> Attempt | None:
@@ -87,7 +87,7 @@ class Attempts:
         """Load all runs of quests; return the attempts, with those that begin by themselves."""
         today, wanted = self.days.today(), sorted(keys)
         self.load(wanted, [today])
-        for run in self._tx.port(QUESTS).runs(self._owner, wanted):
+        for run in self._tx.port(QUESTS).runs(self.owner, wanted):
             self._runs.setdefault((run.quest, run.period), run)
         found = []
         for key in wanted:
@@ -96,6 +96,11 @@ class Attempts:
             if begun is not None and self.is_new(begun):
                 found.append(begun)
         return found
+
+    def types_of_repeating(self, key: str) -> frozenset[str]:
+        """Return the types of events that a quest counts if it repeats; else none."""
+        quest = self._catalog.latest(key).quest
+        return evaluation.types_of(quest.objective) if quest.repeat else frozenset()
 
     def put(self, run: Run) -> None:
         """Keep a run as it is now."""
@@ -110,7 +115,7 @@ class Attempts:
         versions = self._catalog.quests.get(key, ())
         names = {period_of(it.quest.repeat, day).name: None for it in versions}
         found = [attempt for name in names if (attempt := self.get(key, name)) is not None]
-        last = next(reversed(names), None)  # of the latest version
+        last = period_of(versions[-1].quest.repeat, day).name if versions else None
         if last is not None and (key, last) not in self._runs:
             begun = self.begin(key, day)
             return found if begun is None else [*found, begun]
@@ -132,7 +137,7 @@ class Attempts:
         quest = version.quest
         counts_days = quest.window is not None and quest.window.days is not None
         return Run(
-            owner=self._owner,
+            owner=self.owner,
             quest=quest.key,
             period=period_of(quest.repeat, day).name,
             version=version.revision,
@@ -158,11 +163,33 @@ class Attempts:
         if quest.repeat is None:
             runs = [it] if (it := self._runs.get((key, ""))) is not None else []
         else:
-            runs = self._tx.port(QUESTS).runs(self._owner, [key])
+            runs = self._tx.port(QUESTS).runs(self.owner, [key])
         places = [
             (run.complete_at, run.complete_key or "") for run in runs if run.complete_at is not None
         ]
         return min(places, default=None)
+
+
+def beginning(tx: Transaction, attempts: Attempts, keys: Iterable[str]) -> list[Attempt]:
+    """Return the attempts in earlier periods that begin by what the journal contributes to them.
+
+    Args:
+        tx: The transaction.
+        attempts: The owner's attempts; all runs of the quests, and those required, are loaded.
+        keys: The quests.
+    """
+    found: dict[tuple[str, str], Attempt] = {}
+    today = attempts.days.today()
+    for key in sorted(keys):
+        types = attempts.types_of_repeating(key)
+        for event in credited(whole_journal(tx, attempts.owner, types)) if types else ():
+            day = attempts.days.day_of(event)
+            begun = attempts.begin(key, day)
+            if begun is None or not attempts.is_new(begun) or day >= today:
+                continue
+            if begun.contributions(event, day):
+                found.setdefault((key, begun.run.period), begun)
+    return list(found.values())
 
 
 def recounted(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from attrs import field, frozen
+
 from habitkit import ids
 from habitkit.coins.errors import UnknownCurrency
 from habitkit.coins.settings import CoinSettings
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
     from habitkit.quests.domain.rewards import Reward
     from habitkit.transaction import Transaction
 
-__all__ = ["add_definition", "begin_definition", "expect_currencies", "expect_declared"]
+__all__ = [
+    "NewDefinition",
+    "add_definition",
+    "add_definitions",
+    "begin_definition",
+    "expect_currencies",
+    "expect_declared",
+]
 
 _OWNER = ids.system_owner("quests")
 _LONGEST_NOTE = 2000
@@ -56,27 +65,60 @@ def add_definition(
     Raises:
         InvalidInput: If who made it, or why, is no text or too long.
     """
+    new = NewDefinition(kind, key, content, effective)
+    return add_definitions(tx, catalog, [new], by=by, note=note)
+
+
+@frozen
+class NewDefinition:
+    """A definition to be added.
+
+    Attributes:
+        kind: As of ``Definition``.
+        key: As of ``Definition``.
+        content: As of ``Definition``.
+        effective: From when on it counts; now by default.
+    """
+
+    kind: Literal["rules", "quest", "levels"]
+    key: str
+    content: Mapping[str, Any] | None = field(hash=False)
+    effective: datetime | None = None
+
+
+def add_definitions(
+    tx: Transaction, catalog: Catalog, new: Iterable[NewDefinition], *, by: str, note: str
+) -> Catalog:
+    """Add definitions that belong together, and return what they are now.
+
+    Nothing reads them, and no event tells of them, before the last one is there.
+
+    Raises:
+        InvalidInput: If who made them, or why, is no text or too long.
+    """
     texts: dict[str, object] = {"by": by, "note": note}
     for name, text in texts.items():
         if not isinstance(text, str) or len(text) > _LONGEST_NOTE:
             expected = f"a text of at most {_LONGEST_NOTE} characters"
             raise InvalidInput(name, given=text, expected=expected)
-    revision = catalog.revision + 1
-    tx.port(DEFINITIONS).add(
-        Definition(
-            id=tx.new_id(),
-            revision=revision,
-            at=tx.now,
-            kind=kind,
-            key=key,
-            effective=effective or tx.now,
-            content=content,
-            by=by,
-            note=note,
+    events = []
+    for revision, it in enumerate(new, catalog.revision + 1):
+        tx.port(DEFINITIONS).add(
+            Definition(
+                id=tx.new_id(),
+                revision=revision,
+                at=tx.now,
+                kind=it.kind,
+                key=it.key,
+                effective=it.effective or tx.now,
+                content=it.content,
+                by=by,
+                note=note,
+            )
         )
-    )
+        events.append(QuestsChanged(_OWNER, tx.now, revision, it.kind, it.key))
     forget_catalog(tx)
-    tx.emit(_OWNER, [QuestsChanged(_OWNER, tx.now, revision, kind, key)])
+    tx.emit(_OWNER, events)
     return catalog_of(tx)
 
 

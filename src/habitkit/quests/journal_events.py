@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from habitkit.events import Event
     from habitkit.transaction import Transaction
 
-__all__ = ["emitted", "type_of", "unwritten", "whole_journal"]
+__all__ = ["emitted", "still_emitted", "type_of", "unwritten", "whole_journal"]
 
 _PAGE = 1000
 
@@ -26,11 +26,11 @@ def type_of(event: Event) -> str:
 
 def emitted(tx: Transaction, events: Sequence[Event], types: Collection[str]) -> list[CountedEvent]:
     """Return events that were just emitted, those of some types and their retractions."""
-    return [
-        _counted(event, event.key or _place(tx, event))
-        for event in events
-        if type_of(event) in types
-    ]
+    found = [event for event in events if type_of(event) in types]
+    places: dict[int, str] = {}
+    for owner in dict.fromkeys(event.owner for event in found if not event.key):
+        places |= {id(event): place for place, event in unwritten(tx, owner)}
+    return [_counted(event, event.key or places[id(event)]) for event in found]
 
 
 def whole_journal(tx: Transaction, owner: str, types: Collection[str]) -> Iterator[CountedEvent]:
@@ -76,9 +76,10 @@ def unwritten(tx: Transaction, owner: str) -> list[tuple[str, Event]]:
     ]
 
 
-def _place(tx: Transaction, event: Event) -> str:
-    """Return the place of an event without a key that was emitted in this transaction."""
-    return next(place for place, it in unwritten(tx, event.owner) if it is event)
+def still_emitted(tx: Transaction, events: Sequence[Event]) -> list[Event]:
+    """Return the events that were not undone, with a savepoint, while they waited."""
+    known = {id(event) for event in tx.emitted[0]}
+    return [event for event in events if id(event) in known]
 
 
 def _counted(event: Event, key: str, order: int = 0) -> CountedEvent:

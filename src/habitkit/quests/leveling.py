@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from habitkit.coins.statements import balance
 from habitkit.events import Event, Retracted
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.events import LevelReached
@@ -28,10 +29,10 @@ def reach_levels(tx: Transaction, owner: str, events: Sequence[CoinsPosted]) -> 
     posted = [event for event in events if event.currency == levels.currency]
     if not posted:
         return
-    before = levels.number_of(posted[0].balance - posted[0].amount)
-    after = levels.number_of(posted[-1].balance)
-    if before != after:
-        correct_levels(tx, owner, after)
+    number_of = levels.number_of
+    if any(number_of(it.balance - it.amount) != number_of(it.balance) for it in posted):
+        # Not by the balance of an event: a quest that counts it may have given more meanwhile.
+        correct_levels(tx, owner, number_of(balance(tx, owner, levels.currency).posted))
 
 
 def correct_levels(tx: Transaction, owner: str, number: int) -> list[Event]:

@@ -77,7 +77,8 @@ def _dues(change: Change) -> list[Due]:
 
 
 def _place(run: Run, tier: int) -> str:
-    return f"{run.subject}:{tier}" if tier else run.subject
+    """Return what entitles to a reward; a rule pays for ``QuestCompleted`` by the key of that."""
+    return f"reward:{run.subject}:{tier}" if tier else f"reward:{run.subject}"
 
 
 def reward_of(attempt: Attempt, run: Run, tier: int = 0) -> list[Due]:

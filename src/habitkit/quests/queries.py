@@ -241,8 +241,15 @@ def view(
     counted = attempt.counted(rows, streaks_of(tx, attempt))
     reached = evaluation.evaluate(quest.objective, counted)
     state = state or state_now(tx, attempt, days)
+    complete_at = run.complete_at
+    if (
+        run.state in {"ACTIVE", "EXPIRED"}
+        and attempt.reads_streaks
+        and reached.complete is not None
+    ):
+        state, complete_at = "COMPLETED", reached.complete[0]  # by time alone, and not swept yet
     value, goal = reached.value, reached.goal
-    if run.complete_at is not None:
+    if complete_at is not None:
         value = max(value, goal)
     return QuestProgress(
         quest=quest.key,
@@ -263,7 +270,7 @@ def view(
         tier=run.tier,
         started_at=None if state == "AVAILABLE" else run.started_at,
         ends_at=ends_at(attempt, days),
-        complete_at=run.complete_at,
+        complete_at=complete_at,
         claimed_at=run.claimed_at,
         allowed=transitions(state, quest),
     )

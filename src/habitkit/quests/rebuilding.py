@@ -31,9 +31,9 @@ _PAGE = 500
 def rebuild(tx: Transaction, owner: str) -> QuestRebuildReport:
     """Count an owner's quests anew from the journal, and mend what differs.
 
-    Backdated quests that start by themselves begin here too, if nothing was done since they were
-    defined. What is complete for good, abandoned or expired by then stays. What reward rules have
-    paid is final and not touched.
+    Quests that start by themselves, and are backdated or read streaks, begin here too, if nothing
+    was done since they were defined. What is complete for good, abandoned or expired by then stays.
+    What reward rules have paid is final and not touched.
 
     Args:
         tx: The transaction.
@@ -57,7 +57,11 @@ def rebuild(tx: Transaction, owner: str) -> QuestRebuildReport:
             counted.append(attempt)
     for key in sorted(catalog.quests):
         begun = attempts.begin(key, today)
-        if begun is not None and attempts.is_new(begun) and begun.quest.backdate:
+        if (
+            begun is not None
+            and attempts.is_new(begun)
+            and (begun.quest.backdate or begun.reads_streaks)
+        ):
             counted.append(begun)
     before = {it.run.subject: it.run for it in counted}
     for attempt in counted:
@@ -87,9 +91,10 @@ def rebuild_owners(
 ) -> Steps[QuestRebuildReport]:
     """Count quests anew from the journal, and mend what differs.
 
-    Each owner is one transaction; others go on meanwhile. Backdated quests that start by themselves
-    begin here too, if nothing was done since they were defined. What is complete for good,
-    abandoned or expired by then stays. What reward rules have paid is final and not touched.
+    Each owner is one transaction; others go on meanwhile. Quests that start by themselves, and are
+    backdated or read streaks, begin here too, if nothing was done since they were defined. What is
+    complete for good, abandoned or expired by then stays. What reward rules have paid is final and
+    not touched.
 
     Args:
         settings: The kit's settings.

@@ -9,16 +9,20 @@ from habitkit.clock import storable_instant
 from habitkit.coins.settings import CoinSettings
 from habitkit.errors import InvalidInput
 from habitkit.quests.catalogs import catalog_of
-from habitkit.quests.definition_log import add_definition, begin_definition, expect_currencies
+from habitkit.quests.definition_log import (
+    NewDefinition,
+    add_definitions,
+    begin_definition,
+    expect_currencies,
+)
 from habitkit.quests.domain.catalog import ECONOMY
 from habitkit.quests.domain.rewards import Rule, expect_habit
 from habitkit.quests.domain.rule_book import RuleVersion, versions_of
 from habitkit.quests.domain.rule_loops import check_loops
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from habitkit.quests.domain.catalog import Catalog
     from habitkit.transaction import Transaction
 
 __all__ = ["checked_rules", "rule_versions", "rules", "set_rules"]
@@ -61,13 +65,14 @@ def set_rules(
     catalog = begin_definition(tx)
     currency = "xp" if catalog.levels is None else catalog.levels.currency
     check_loops(checked, level_currency=currency, levels=catalog.levels is not None)
-    _expect_later(tx, catalog, since)
+    _expect_later(tx, since)
+    new = [_as_definition("", since, checked)]
     if not catalog.rule_versions:
-        for version in versions_of(tx.settings(CoinSettings).economy):
-            before = max(version.effective, _BEGINNING)
-            catalog = _add_rules(tx, catalog, ECONOMY, before, version.rules, by=by, note=note)
-    catalog = _add_rules(tx, catalog, "", since, checked, by=by, note=note)
-    return catalog.rule_versions[-1]
+        new[:0] = [
+            _as_definition(ECONOMY, max(version.effective, _BEGINNING), version.rules)
+            for version in versions_of(tx.settings(CoinSettings).economy)
+        ]
+    return add_definitions(tx, catalog, new, by=by, note=note).rule_versions[-1]
 
 
 def rules(tx: Transaction, *, at: datetime | None = None) -> RuleVersion:
@@ -90,18 +95,8 @@ def rule_versions(tx: Transaction) -> list[RuleVersion]:
     return list(versions_of(tx.settings(CoinSettings).economy))
 
 
-def _add_rules(
-    tx: Transaction,
-    catalog: Catalog,
-    key: str,
-    effective: datetime,
-    rules: Sequence[Rule],
-    *,
-    by: str,
-    note: str,
-) -> Catalog:
-    content = {"rules": [rule.to_dict() for rule in rules]}
-    return add_definition(tx, catalog, "rules", key, content, effective=effective, by=by, note=note)
+def _as_definition(key: str, effective: datetime, rules: Iterable[Rule]) -> NewDefinition:
+    return NewDefinition("rules", key, {"rules": [rule.to_dict() for rule in rules]}, effective)
 
 
 def checked_rules(tx: Transaction, rules: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -123,9 +118,9 @@ def checked_rules(tx: Transaction, rules: Iterable[Rule]) -> tuple[Rule, ...]:
     return found
 
 
-def _expect_later(tx: Transaction, catalog: Catalog, since: datetime) -> None:
+def _expect_later(tx: Transaction, since: datetime) -> None:
     """Refuse rules for a time that has passed, or before a change that is there."""
-    last = max((version.effective for version in catalog.rule_versions), default=_BEGINNING)
+    last = max(version.effective for version in rule_versions(tx))
     if since < tx.now or since < last:
         expected = f"an instant from {max(tx.now, last).isoformat()} on"
         raise InvalidInput("effective", given=since, expected=expected)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
-from habitkit.quests.attempts import Attempts, recounted, streaks_of
+from habitkit.quests.attempts import Attempts, beginning, recounted, streaks_of
 from habitkit.quests.checks import next_check
 from habitkit.quests.domain.attempts import Attempt, Change, after_evaluation, totals_with
 from habitkit.quests.domain.counted_events import is_final
@@ -63,6 +63,10 @@ class Progress:
         tx: The transaction, which holds the owner's lock.
         owner: Whose quests.
         catalog: The definitions.
+
+    Attributes:
+        moved: The quests that another event of the same instant completes now, so that no event
+            says that they have changed.
     """
 
     def __init__(self, tx: Transaction, owner: str, catalog: Catalog) -> None:
@@ -73,6 +77,7 @@ class Progress:
         self._port = tx.port(QUESTS)
         self.attempts = Attempts(tx, owner, catalog)
         self._changes: dict[str, _Changes] = {}
+        self.moved: set[str] = set()
 
     def count(self, events: Sequence[CountedEvent]) -> None:
         """Count events that were just emitted."""
@@ -89,6 +94,17 @@ class Progress:
             before = stored.get(event.key, [])
             if not is_final(event, bool(before)):
                 stored[event.key] = self._count(event, before)
+        self._touch_streaks(events)
+
+    def _touch_streaks(self, events: Sequence[CountedEvent]) -> None:
+        """Evaluate the runs into whose periods streaks go on from the days of events."""
+        for key in self._catalog.streak_quests:
+            of_key = [it for it in events if key in self._catalog.quests_on[it.type]]
+            days = [it.habit_day for it in of_key if it.habit_day is not None]
+            for attempt in self.attempts.all_of([key]) if days else ():
+                last = attempt.span.last or max(days)
+                if last >= min(days) and not (attempt.is_closed or self.attempts.is_new(attempt)):
+                    self.touch(attempt)
 
     def _count(self, event: CountedEvent, before: Iterable[Contribution]) -> list[Contribution]:
         """Count one event, of which there are some contributions; return those there are now."""
@@ -159,7 +175,7 @@ class Progress:
     def recount_dependents(self, completed: Iterable[str]) -> None:
         """Count anew the quests that start once others are complete."""
         keys = {key for it in completed for key in self._catalog.dependents.get(it, ())}
-        for attempt in self.attempts.all_of(keys):
+        for attempt in [*self.attempts.all_of(keys), *beginning(self._tx, self.attempts, keys)]:
             if not attempt.is_closed:
                 self.recount(attempt)
 
@@ -216,6 +232,8 @@ class Progress:
         self._port.put_runs([it.run for it in changed])
         for it in changed:
             self.attempts.put(it.run)
+            if it.is_moved:
+                self.moved.add(it.run.quest)
         emit_outcomes(self._tx, self._owner, changed)
         return [it.run for it in changed]
 

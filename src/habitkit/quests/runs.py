@@ -147,7 +147,7 @@ def claim(
 def _claim(tx: Transaction, owner: str, key: str, period: str | None) -> str:
     """Claim a reward, and return the period."""
     catalog = catalog_of(tx)
-    attempt, attempts = _existing(tx, owner, catalog, key, period, "COMPLETED")
+    attempt, attempts = _as_of_now(tx, owner, catalog, key, period, "COMPLETED")
     quest, days = attempt.quest, attempts.days
     state = state_now(tx, attempt, days)
     allowed = transitions(state, quest)
@@ -196,7 +196,7 @@ def abandon(
 def _abandon(tx: Transaction, owner: str, key: str, period: str | None) -> str:
     """Give up a quest, and return the period."""
     catalog = catalog_of(tx)
-    attempt, attempts = _existing(tx, owner, catalog, key, period, "ACTIVE")
+    attempt, attempts = _as_of_now(tx, owner, catalog, key, period, "ACTIVE")
     state = state_now(tx, attempt, attempts.days)
     allowed = transitions(state, attempt.quest)
     if "abandon" not in allowed:
@@ -212,6 +212,25 @@ def _seen(tx: Transaction, owner: str, key: str, period: str) -> QuestProgress:
     catalog = catalog_of(tx)
     attempt = attempt_at(tx, owner, catalog, key, period)
     return view(tx, attempt, Attempts(tx, owner, catalog).days)
+
+
+def _as_of_now(
+    tx: Transaction,
+    owner: str,
+    catalog: Catalog,
+    key: str,
+    period: str | None,
+    wanted: QuestState,
+) -> tuple[Attempt, Attempts]:
+    """Return an attempt as ``_existing`` does, with what time alone has completed."""
+    existing = _existing(tx, owner, catalog, key, period, wanted)
+    attempt, _ = existing
+    if not attempt.reads_streaks or attempt.run.state not in {"ACTIVE", "EXPIRED"}:
+        return existing
+    progress = Progress(tx, owner, catalog)
+    progress.touch(attempt)
+    progress.finish()
+    return _existing(tx, owner, catalog, key, period, wanted)
 
 
 def _existing(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from habitkit.store import Store
 
 SIZES = pytest.mark.parametrize(
-    "size", [pytest.param(1, id="few"), pytest.param(30, id="many", marks=pytest.mark.slow)]
+    "size", [pytest.param(1, id="few"), pytest.param(5, id="many", marks=pytest.mark.slow)]
 )
 HOURS = st.sets(st.integers(0, 24 * DAYS), max_size=12)
 
@@ -74,7 +74,7 @@ TYPES = ["HabitCompleted", "walk"]
 def test_what_is_complete_follows_from_the_net_events_and_a_rebuild_repairs_nothing(
     store: Store, size: int
 ) -> None:
-    @examples(store, in_memory=20 * size, in_sqlite=3 * size)
+    @examples(store, in_memory=15 * size, in_sqlite=2 * size)
     @given(deeds(), HOURS)
     def check(life: list[Deed], hours: set[int]) -> None:
         lived = Life(store).live(as_it_happened(life), [60 * it for it in hours])
@@ -86,7 +86,7 @@ def test_what_is_complete_follows_from_the_net_events_and_a_rebuild_repairs_noth
 
 @SIZES
 def test_the_same_facts_in_another_order_have_one_outcome(store: Store, size: int) -> None:
-    @examples(store, in_memory=20 * size, in_sqlite=3 * size)
+    @examples(store, in_memory=15 * size, in_sqlite=2 * size)
     @given(deeds(), st.integers(0, 999))
     def check(life: list[Deed], seed: int) -> None:
         lived = Life(store).live(as_it_happened(life))
@@ -100,7 +100,7 @@ def test_the_same_facts_in_another_order_have_one_outcome(store: Store, size: in
 
 @SIZES
 def test_whoever_sweeps_when_the_outcome_is_one(store: Store, size: int) -> None:
-    @examples(store, in_memory=10 * size, in_sqlite=2 * size)
+    @examples(store, in_memory=6 * size, in_sqlite=size)
     @given(deeds(), HOURS)
     def check(life: list[Deed], hours: set[int]) -> None:
         daily = [DAY * day + 900 for day in range(DAYS)]
@@ -119,7 +119,7 @@ def test_a_sqlite_file_and_the_memory_agree(store: Store, size: int) -> None:
     if isinstance(store, MemoryStore):
         return  # with which the other one is compared
 
-    @examples(store, in_memory=1, in_sqlite=5 * size)
+    @examples(store, in_memory=1, in_sqlite=4 * size)
     @given(deeds(), HOURS)
     def check(life: list[Deed], hours: set[int]) -> None:
         sweeps = [60 * it for it in hours]
@@ -133,7 +133,7 @@ def test_a_sqlite_file_and_the_memory_agree(store: Store, size: int) -> None:
 
 @SIZES
 def test_a_rebuild_after_each_step_finds_nothing(store: Store, size: int) -> None:
-    @examples(store, in_memory=5 * size, in_sqlite=1 * size)
+    @examples(store, in_memory=5 * size, in_sqlite=size)
     @given(deeds(10), st.integers(0, 999))
     def check(life: list[Deed], seed: int) -> None:
         lived = Life(store)

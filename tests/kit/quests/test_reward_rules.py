@@ -227,3 +227,22 @@ def test_a_quest_that_is_complete_earns_by_a_rule_too(kit: TestKit, run: Habit) 
     assert paid(kit) == 107
     kit.habits.undo(done[-1].id)
     assert (paid(kit), rebuilt(kit)) == (7, ())
+
+
+def test_rules_come_after_those_that_the_economy_has_for_a_later_time(store: Store) -> None:
+    june = at("2026-06-01T00:00")
+    strange = RewardRule("a:b", HabitCompleted, 10)
+    economy = Economy((strange,)).changed(june, (RewardRule("c" * 150, HabitCompleted, 20),))
+    kit = habitkit.testing.kit(store=store, coins=CoinSettings(economy))
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+    first = kit.habits.check_in(run.id)
+    with pytest.raises(InvalidInput, match="2026-06-01"):
+        kit.quests.set_rules([DONE])
+    assert kit.quests.rules().revision == 0
+    kit.quests.set_rules([DONE], effective=june)
+
+    assert [it.revision for it in kit.quests.rule_versions()] == [1, 2, 3]
+    assert kit.habits.undo(first.id).coins == -10
+    assert kit.habits.check_in(run.id).coins == 10
+    kit.clock.set(june)
+    assert kit.habits.check_in(run.id).coins == 3

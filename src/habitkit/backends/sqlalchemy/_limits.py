@@ -55,13 +55,12 @@ _NO_TAT: ColumnElement[int] = literal_column("0", BigInteger())
 """Of a row that was made to be locked, and has no state yet."""
 
 
-def _charge(insert: Callable[..., Any], now: Any, seen: Any, least: Any, greatest: Any) -> Any:
+def _charge(insert: Callable[..., Any], now: Any, least: Any, greatest: Any) -> Any:
     """Return the statement that charges one limit that is not exact, if it allows it.
 
     Args:
         insert: The dialect's own.
         now: The time.
-        seen: The time once the row is locked.
         least: The dialect's function.
         greatest: The dialect's function.
     """
@@ -75,18 +74,14 @@ def _charge(insert: Callable[..., Any], now: Any, seen: Any, least: Any, greates
         index_elements=_KEY,
         set_={"tat": greatest(tat, now) + increment, "tolerance": tolerance},
         where=tat - now <= _NUMBERS["most_ahead_ns"],
-    ).returning(limits.c.tat, seen)
+    ).returning(limits.c.tat, now)
 
 
 def _charge_on_postgres(insert: Callable[..., Any]) -> Any:
-    """Return that statement with the server's clock.
-
-    It is read once, before the row is locked, and again for what is returned: who waited for the
-    row has an older time than the charge before it, and by that less would seem to remain.
-    """
+    """Return that statement with the server's clock, which is read once."""
     read = select(SERVER_NOW.label("now")).cte("clock")
     now = select(read.c.now).scalar_subquery()
-    return _charge(insert, now, SERVER_NOW, func.least, func.greatest).add_cte(read)
+    return _charge(insert, now, func.least, func.greatest).add_cte(read)
 
 
 def _read_on_postgres(_: object) -> Any:
@@ -153,8 +148,7 @@ class LimitRows:
     """
 
     _CHARGE = Prepared(
-        lambda insert: _charge(insert, _NUMBERS["now_ns"], _NUMBERS["now_ns"], func.min, func.max),
-        only="sqlite",
+        lambda insert: _charge(insert, _NUMBERS["now_ns"], func.min, func.max), only="sqlite"
     )
     _READ = Prepared(
         lambda _: select(*_VALUES).where(limits.c.subject == _SUBJECT, limits.c.limit_id == _ID),

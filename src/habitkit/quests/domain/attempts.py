@@ -13,8 +13,8 @@ from habitkit.quests.domain import evaluation
 from habitkit.quests.domain.objectives import Counted, Place, Reached
 from habitkit.quests.domain.quest import Quest
 from habitkit.quests.domain.runs import Contribution, Run
-from habitkit.quests.domain.streak_objective import ReachStreak
 from habitkit.quests.domain.windows import Span, span_of
+from habitkit.quests.events import QuestCompleted
 
 if TYPE_CHECKING:
     from habitkit.quests.domain.counted_events import CountedEvent
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Change", "after_evaluation", "totals_with"]
 
+_COMPLETED = QuestCompleted.__name__
 _EXACT = Context(prec=1000)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -88,6 +89,8 @@ class Attempt:
             day: Its habit day.
         """
         quest = self.quest
+        if event.type == _COMPLETED and event.fields.get("quest") == quest.key:
+            return False  # or its completion would stay for the sake of itself
         emitted_in_time = quest.backdate or event.at >= self.run.started_at
         return (
             emitted_in_time
@@ -148,7 +151,7 @@ class Attempt:
     @property
     def reads_streaks(self) -> bool:
         """Whether a leaf of the objective reads streaks, which time alone may lengthen."""
-        return any(isinstance(it, ReachStreak) for it in evaluation.leaves(self.quest.objective))
+        return self.quest.reads_streaks
 
 
 @frozen
@@ -166,6 +169,13 @@ class Change:
     run: Run
     tiers: tuple[datetime, ...] = ()
     tiers_before: tuple[datetime, ...] = ()
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether another event completes it now, at the same instant."""
+        old, run = self.before.run, self.run
+        is_same = run.complete_at is not None and run.complete_at == old.complete_at
+        return is_same and run.complete_key != old.complete_key
 
 
 def totals_with(

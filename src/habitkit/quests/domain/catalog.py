@@ -124,6 +124,15 @@ class Catalog:
         return {kind: tuple(keys) for kind, keys in found.items()}
 
     @cached_property
+    def streak_quests(self) -> tuple[str, ...]:
+        """The keys of the quests that repeat and of which a version reads streaks."""
+        return tuple(
+            key
+            for key, versions in self.quests.items()
+            if any(it.quest.repeat is not None and it.quest.reads_streaks for it in versions)
+        )
+
+    @cached_property
     def _quests_by_credit(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
         found: dict[tuple[str, str], dict[str, None]] = {}
         for key, versions in self.quests.items():

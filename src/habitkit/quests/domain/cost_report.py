@@ -99,7 +99,7 @@ class CostReport:
             amount, before = self.totals.get(name, 0), self.before.get(name, 0)
             rows.append(("all", name, "", f"{amount:,}", f"{before:,}", f"{amount - before:+,}"))
         lines = _table(header, rows)
-        found = [f"{self.owners:,} owners, {self.events:,} events", *lines]
+        found = [f"owners: {self.owners:,}, events: {self.events:,}", *lines]
         for name in sorted(self.totals):
             median, most = self.median.get(name, 0), self.most.get(name, 0)
             found.append(f"{name}: half of the owners get at most {median:,}, one gets {most:,}")

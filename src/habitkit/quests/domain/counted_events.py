@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -66,7 +67,7 @@ class CountedEvent:
         """Where it stands in time: ``done_at``, and the key among those of one instant."""
         return (self.done_at, self.key)
 
-    @property
+    @cached_property
     def done_at(self) -> datetime:
         """When it was done: its ``done_at``, or ``at`` if it has none."""
         return instant_of(self.fields.get("done_at")) or self.at
@@ -81,6 +82,14 @@ class CountedEvent:
             return None
 
     @property
+    def habit_day(self) -> date | None:
+        """The habit day in the key of an event of habits, of a retraction too; else None."""
+        try:
+            return date.fromisoformat(self.key.split(":")[2])
+        except (IndexError, ValueError):
+            return self.day
+
+    @cached_property
     def received_at(self) -> datetime:
         """When its fact was received: the rules of that instant hold for it."""
         return instant_of(self.fields.get("received_at")) or self.at

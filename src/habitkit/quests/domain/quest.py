@@ -15,6 +15,7 @@ from habitkit.errors import InvalidInput
 from habitkit.quests.domain import evaluation
 from habitkit.quests.domain.composites import ObjectiveTree, expect_objective
 from habitkit.quests.domain.rewards import Reward
+from habitkit.quests.domain.streak_objective import ReachStreak
 from habitkit.quests.domain.windows import Window
 
 if TYPE_CHECKING:
@@ -248,6 +249,11 @@ class Quest:
     def is_achievement(self) -> bool:
         """Whether it counts for everybody, once, and has no end."""
         return self.start == "auto" and self.window is None and self.repeat is None
+
+    @property
+    def reads_streaks(self) -> bool:
+        """Whether a leaf of the objective reads streaks, which time alone may lengthen."""
+        return any(isinstance(it, ReachStreak) for it in evaluation.leaves(self.objective))
 
     def is_revocable(self, *, claimed: bool) -> bool:
         """Return whether its completion is taken back if it is no longer complete.

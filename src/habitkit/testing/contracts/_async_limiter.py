@@ -115,7 +115,9 @@ class TaskCases(AsyncLimiterBase):
         decisions = loop_thread.run(main())
 
         assert sum(map(bool, decisions)) == 50
-        assert sorted(it.remaining for it in decisions if it) == list(range(50))
+        # A call that waited for the row of another one may have taken the time before that one.
+        remaining = sorted(it.remaining for it in decisions if it)
+        assert all(wanted - 1 <= found <= wanted for wanted, found in enumerate(remaining))
 
     def test_each_of_many_tasks_gets_its_own_decision(
         self, async_limiter: AsyncLimiter, loop_thread: LoopThread
