@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -11,7 +11,7 @@ from habitkit.coins.errors import UnknownCurrency
 from habitkit.coins.settings import CoinSettings
 from habitkit.errors import InvalidInput, NotFound
 from habitkit.quests.catalogs import catalog_of, forget_catalog
-from habitkit.quests.domain.runs import Definition
+from habitkit.quests.domain.runs import Definition, DefinitionKind
 from habitkit.quests.events import QuestsChanged
 from habitkit.quests.store import DEFINITIONS
 
@@ -52,7 +52,7 @@ def begin_definition(tx: Transaction) -> Catalog:
 def add_definition(
     tx: Transaction,
     catalog: Catalog,
-    kind: Literal["rules", "quest", "levels", "boost"],
+    kind: DefinitionKind,
     key: str,
     content: Mapping[str, Any] | None,
     *,
@@ -80,7 +80,7 @@ class NewDefinition:
         effective: From when on it counts; now by default.
     """
 
-    kind: Literal["rules", "quest", "levels"]
+    kind: DefinitionKind
     key: str
     content: Mapping[str, Any] | None = field(hash=False)
     effective: datetime | None = None

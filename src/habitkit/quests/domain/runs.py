@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from attrs import field, frozen
 
-__all__ = ["Contribution", "Definition", "Grant", "QuestState", "Run"]
+__all__ = ["Contribution", "Definition", "DefinitionKind", "Grant", "QuestState", "Run"]
+
+DefinitionKind: TypeAlias = Literal["rules", "quest", "levels", "boost"]
+"""What is defined: a rule set, a quest, the levels or a boost."""
 
 QuestState = Literal["AVAILABLE", "ACTIVE", "COMPLETED", "CLAIMED", "ABANDONED", "EXPIRED"]
 
@@ -133,7 +136,7 @@ class Definition:
     id: UUID
     revision: int
     at: datetime
-    kind: Literal["rules", "quest", "levels", "boost"]
+    kind: DefinitionKind
     key: str
     effective: datetime
     content: Mapping[str, Any] | None = field(hash=False)
