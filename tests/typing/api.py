@@ -65,6 +65,7 @@ from habitkit.ports import AsyncHostTransactions, AsyncStore, HostTransactions, 
 from habitkit.predicates import field
 from habitkit.quests import (
     Badge,
+    Boost,
     CostReport,
     Count,
     Level,
@@ -253,6 +254,10 @@ assert_type(kit.quests.define(five), Quest)
 assert_type(kit.quests.set_rules([rule], effective=clock.now()), RuleVersion)
 assert_type(kit.quests.rules(), RuleVersion)
 assert_type(kit.quests.set_levels(Levels.linear(100)), Levels)
+weekend = Boost("weekend", 1.5, clock.now(), clock.now(), currencies=["xp"], stacking="highest")
+assert_type(kit.quests.boost(weekend), Boost)
+assert_type(kit.quests.end_boost("weekend", clock.now()), Boost | None)
+assert_type(kit.quests.boosts(), list[Boost])
 assert_type(kit.quests.start("ada", "five"), QuestProgress)
 assert_type(kit.quests.claim("ada", "five", idempotency_key="k"), QuestProgress)
 assert_type(kit.quests.progress("ada"), list[QuestProgress])

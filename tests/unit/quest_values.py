@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import habitkit.testing
@@ -15,6 +15,7 @@ from habitkit.quests import (
     QUESTS,
     All,
     Any,
+    Boost,
     Collect,
     Count,
     CountedEvent,
@@ -60,6 +61,8 @@ def values_of_quests() -> Iterator[object]:
     yield from (Measured(), StreakReach(2), Reached(Decimal(1), Decimal(2)), QuestSettings())
     yield kit.quests.set_rules([rule])
     yield kit.quests.set_levels(Levels.table([5, 50]))
+    noon = kit.clock.now()
+    yield kit.quests.boost(Boost("double", 2, noon, noon + timedelta(days=1)))
     window = Window.dates(date(2026, 1, 1), date(2026, 2, 1))
     quest = Quest(
         "two",

@@ -131,7 +131,7 @@ WITH_ANOTHER_KEY: dict[str, Call] = {
 OF_ALL_OWNERS = {
     "coins.owners",
     "streaks.at_risk",
-    *(f"quests.{name}" for name in ("get", "levels", "list", "rule_versions", "rules")),
+    *(f"quests.{name}" for name in ("boosts", "get", "levels", "list", "rule_versions", "rules")),
 }
 """They name no owner, so they have tests of their own."""
 

@@ -44,7 +44,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 START = at("2026-01-02T00:00")
 DOUBLE = Boost("double", 2, START, START + DAY)
-REWARD = Reward(coins=3, xp=5, badge="b", item="hat", currencies={"gem": 7})
+REWARD = Reward(coins=3, xp=5, badge="b", item="xp", currencies={"gem": 7})
 ALL = Rule("all", HabitCompleted, give=REWARD)
 
 
@@ -72,7 +72,7 @@ def test_what_is_received_while_a_boost_holds_is_worth_more_and_undo_takes_that_
         done = kit.habits.check_in(habit.id, day=day)
         gems = kit.coins.balance(owner, currency="gem").posted
         found.append((*balances(kit, owner), gems, kit.quests.level(owner).number))
-        assert (kit.quests.items(owner), len(kit.quests.badges(owner))) == ({"hat": 1}, 1)
+        assert (kit.quests.items(owner), len(kit.quests.badges(owner))) == ({"xp": 1}, 1)
         kit.clock.set(START + 2 * DAY)  # nothing holds any more
         assert kit.habits.undo(done.id).coins == -found[-1][0]
         assert wealth(kit, owner) == {"coins": 0, "xp": 0, "badges": set(), "items": {}}

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from attrs import field, frozen
 
 __all__ = ["Contribution", "Definition", "DefinitionKind", "Grant", "QuestState", "Run"]
 
-DefinitionKind = Literal["rules", "quest", "levels", "boost"]
+DefinitionKind: TypeAlias = Literal["rules", "quest", "levels", "boost"]
+"""What is defined: a rule set, a quest, the levels or a boost."""
+
 QuestState = Literal["AVAILABLE", "ACTIVE", "COMPLETED", "CLAIMED", "ABANDONED", "EXPIRED"]
 
 

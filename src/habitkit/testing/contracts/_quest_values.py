@@ -140,7 +140,10 @@ class QuestDriverCases(Contract):
             definition(2, None, kind="rules", key=""),
             definition(3, {}, kind="levels", key=LONGEST, at=NOW + TICK, effective=NOW - TICK),
             definition(
-                LARGEST, {name: [name, {"n": n}] for n, name in enumerate(NAMES)}, id=UUID(int=0)
+                LARGEST,
+                {name: [name, {"n": n}] for n, name in enumerate(NAMES)},
+                id=UUID(int=0),
+                kind="boost",
             ),
         ]
         add(store, *given[1:])
