@@ -135,6 +135,7 @@ def default_reactions(settings: KitSettings) -> tuple[Reaction, ...]:
                                         ``CoinsPosted``, ``BadgeUnlocked``, ``ItemGranted``
     any that a quest counts,            moves quests on, and gives what they give:
     and ``QuestCompleted``              ``QuestCompleted``, and as above
+    ``HabitChanged``                    evaluates quests that read streaks, as above
     ``CoinsPosted``                     reaches levels: ``LevelReached``
     ==================================  ==================================================
 
@@ -152,11 +153,17 @@ def default_reactions(settings: KitSettings) -> tuple[Reaction, ...]:
 def _with_quests() -> tuple[Reaction, ...]:
     """Return the reactions of a kit whose store keeps reward rules and quests."""
     from habitkit.coins.events import CoinsPosted  # noqa: PLC0415 - only where there is a kit
-    from habitkit.quests.advancing import advance  # noqa: PLC0415
+    from habitkit.habits.events import HabitChanged  # noqa: PLC0415
+    from habitkit.quests.advancing import advance, follow_streaks  # noqa: PLC0415
     from habitkit.quests.leveling import reach_levels  # noqa: PLC0415
     from habitkit.quests.rewards import reconcile  # noqa: PLC0415
 
-    return (on(Event, reconcile), on(Event, advance), on(CoinsPosted, reach_levels))
+    return (
+        on(Event, reconcile),
+        on(Event, advance),
+        on(HabitChanged, follow_streaks),
+        on(CoinsPosted, reach_levels),
+    )
 
 
 def _coins_alone(settings: KitSettings) -> tuple[Reaction, ...]:

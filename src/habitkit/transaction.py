@@ -70,10 +70,7 @@ class Transaction:
         write: bool,  # noqa: FBT001 - hot path
         wanted: set[str],
     ) -> None:
-        """Begin at the settings clock's present instant.
-
-        ``wanted`` collects the owners whose locks are asked for, for the next attempt.
-        """
+        """Begin at the clock's instant; ``wanted`` collects the owners to lock, for a retry."""
         self.stores = stores
         self.now = settings.clock.now()
         self.scope = scope
@@ -146,9 +143,9 @@ class Transaction:
         """Refuse what belongs to an owner outside the scope, as if it did not exist.
 
         Args:
-            owner: To whom the thing belongs.
+            owner: To whom it belongs.
             kind: What the caller asked for, for the message.
-            identifier: What the caller named it by; the owner itself by default.
+            identifier: By which name; the owner itself by default.
 
         Raises:
             NotFound: If there is a scope and this is not its owner.
@@ -234,15 +231,19 @@ class Transaction:
             if len(chain) > _MAX_ROUNDS:
                 raise ReactionLoop([event.type for event in chain])
             for reaction in self._settings.reactions:
-                if len(events) == 1:  # the common case
-                    batch = [*events] if isinstance(events[0], reaction.types) else []
-                else:
-                    batch = [event for event in events if isinstance(event, reaction.types)]
+                batch = [event for event in events if isinstance(event, reaction.types)]
                 if batch:
                     reaction.run(self, owner, batch)
         finally:
             chain.pop()
         return emitted[start:]
+
+    def notify(self, event: Event) -> list[Event]:
+        """Let reactions that name an event's class act on it unkept; return what they emit."""
+        start = len(self._emitted)
+        for reaction in (it for it in self._settings.reactions if type(event) in it.types):
+            reaction.run(self, event.owner, [event])
+        return self._emitted[start:]
 
     def send(self, event: Event, key: str) -> bool:
         """Send an event to another owner's inbox; it is emitted under that owner's own lock.

@@ -20,12 +20,12 @@ from habitkit.coins.rewards import reconcile
 from habitkit.coins.store import COINS
 from habitkit.errors import InvalidEvent, NotLocked, ReactionLoop, ReadOnlyTransaction
 from habitkit.events import Recorded, Retracted
-from habitkit.habits import HabitCompleted, HabitCreated, StreakReached
+from habitkit.habits import HabitChanged, HabitCompleted, HabitCreated, StreakReached
 from habitkit.habits.check_ins import check_in
 from habitkit.modules import vocabulary
 from habitkit.options import make_settings
 from habitkit.quests import rewards
-from habitkit.quests.advancing import advance
+from habitkit.quests.advancing import advance, follow_streaks
 from habitkit.quests.leveling import reach_levels
 from habitkit.reactions import Reaction, Subscriber, default_reactions
 from tests.unit.support import nothing_written
@@ -178,8 +178,13 @@ def settings_of(economy, store):
 def test_by_default_rules_pay_then_quests_move_on_then_levels_are_reached():
     reactions = default_reactions(settings_of(Economy.without_rewards(), MemoryStore()))
 
-    assert [it.run for it in reactions] == [rewards.reconcile, advance, reach_levels]
-    assert [it.types for it in reactions] == [(Event,), (Event,), (CoinsPosted,)]
+    assert [it.run for it in reactions] == [
+        rewards.reconcile,
+        advance,
+        follow_streaks,
+        reach_levels,
+    ]
+    assert [it.types for it in reactions] == [(Event,), (Event,), (HabitChanged,), (CoinsPosted,)]
 
 
 def test_on_a_store_without_quests_what_is_done_is_rewarded_by_the_economy():

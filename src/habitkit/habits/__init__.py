@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from habitkit.habits.events import (
         FreezeEarned,
         FreezeUsed,
+        HabitChanged,
         HabitCompleted,
         HabitCreated,
         StreakBroken,
@@ -76,6 +77,7 @@ __all__ = [
     "FreezeEarned",
     "FreezeUsed",
     "Habit",
+    "HabitChanged",
     "HabitCompleted",
     "HabitCreated",
     "HabitSettings",

@@ -12,6 +12,7 @@ from habitkit.habits.domain import rules
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import CheckedIn, Habit
 from habitkit.habits.errors import InvalidHabit
+from habitkit.habits.events import HabitChanged
 from habitkit.habits.lookup import get, habits_of, lock_fact, lock_habit
 from habitkit.habits.metadata import json_metadata
 from habitkit.habits.recompute import coins_moved, goal_on, recompute, status_on
@@ -136,6 +137,8 @@ def update(
     )
     if new != habit or metadata is not None:  # in JSON True is not 1, though they are equal
         tx.port(HABITS).put(new)
+    if new.tags != habit.tags:
+        tx.notify(HabitChanged(habit.owner, tx.now, habit.id))
     return new
 
 

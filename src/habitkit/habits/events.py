@@ -11,6 +11,7 @@ from habitkit.events import Event
 __all__ = [
     "FreezeEarned",
     "FreezeUsed",
+    "HabitChanged",
     "HabitCompleted",
     "HabitCreated",
     "StreakBroken",
@@ -30,6 +31,20 @@ class HabitCreated(Event):
     words = ("title",)
     habit_id: UUID
     title: str
+
+
+@frozen
+class HabitChanged(Event):
+    """Facts or tags of a habit were changed, and no other event tells of it.
+
+    A streak may be another one for it, such as after a skipped day. It is not kept in the journal
+    and not delivered to subscribers: only reactions that name this very class get it.
+
+    Attributes:
+        habit_id: The habit.
+    """
+
+    habit_id: UUID
 
 
 @frozen

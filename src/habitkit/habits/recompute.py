@@ -21,6 +21,7 @@ from habitkit.habits.domain.steps import (
 )
 from habitkit.habits.domain.stored import VoidedCheckIn
 from habitkit.habits.domain.strength import smoothed
+from habitkit.habits.events import HabitChanged
 from habitkit.habits.lookup import habits_of
 from habitkit.habits.rebuilding import has_facts, rebuilt
 from habitkit.habits.settings import HabitSettings
@@ -75,6 +76,8 @@ def recompute(
     """
     step, state = _advance(tx, habit, others, added, removed)
     events = tx.emit(habit.owner, step.events)
+    if (added or removed) and not step.events:
+        events = tx.notify(HabitChanged(habit.owner, tx.now, habit.id))
     evaluation = step.evaluation
     if any(_is_of(event, habit) for event in events[len(step.events) :]):
         evaluation = _evaluated(tx, habit, first_day_of(habit, [*added, *removed], others))
@@ -147,11 +150,17 @@ def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> 
     """
     facts = tx.port(HABITS).facts(owner)
     events: list[Event] = []
+    changed: list[Event] = []
     for habit in habits_of(tx, owner, deleted=True):
         others = [fact for fact in facts if getattr(fact, "habit_id", None) in {None, habit.id}]
         step, _ = _advance(tx, habit, others, added)
         events += step.events
-    return tx.emit(owner, events)
+        if not step.events:
+            changed.append(HabitChanged(owner, tx.now, habit.id))
+    emitted = tx.emit(owner, events)
+    for event in changed:
+        emitted += tx.notify(event)
+    return emitted
 
 
 def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Goal:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from habitkit.events import Event
+    from habitkit.habits.events import HabitChanged
     from habitkit.transaction import Transaction
 
-__all__ = ["advance"]
+__all__ = ["advance", "follow_streaks"]
 
 _WAITING = "quests.waiting"
 _MOST_ROUNDS = 1000
@@ -73,3 +74,15 @@ def _is_completion(event: Event) -> bool:
 
 def _quest_of(event: Event) -> str:
     return str(event.key).split(":")[1]
+
+
+def follow_streaks(tx: Transaction, owner: str, events: Sequence[HabitChanged]) -> None:  # noqa: ARG001
+    """Evaluate the quests that read streaks, as something of a habit was changed: a reaction."""
+    catalog = catalog_of(tx)
+    if not catalog.streak_quests:
+        return
+    progress = Progress(tx, owner, catalog)
+    for attempt in progress.attempts.all_of(catalog.streak_quests):
+        if not attempt.is_closed:
+            progress.touch(attempt)
+    progress.finish()

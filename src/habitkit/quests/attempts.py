@@ -131,7 +131,7 @@ class Attempts:
     def possible(self, version: QuestVersion) -> Attempt:
         """Return the attempt that an owner would begin now."""
         run = self._new(version, self.days.today(), self._tx.now)
-        return Attempt.of(version.quest, run)
+        return Attempt.of(version.quest, run, self._tx.now)
 
     def _new(self, version: QuestVersion, day: date, started_at: datetime) -> Run:
         quest = version.quest
@@ -152,7 +152,7 @@ class Attempts:
 
     def _attempt(self, quest: Quest, run: Run) -> Attempt:
         required = self.required(quest) if quest.start == "auto" else ()
-        return Attempt.of(quest, run, required)
+        return Attempt.of(quest, run, self._tx.now, required)
 
     def required(self, quest: Quest) -> list[Place | None]:
         """Return where the quests that a quest requires were completed first; None if not."""

@@ -98,7 +98,7 @@ class Progress:
 
     def _touch_streaks(self, events: Sequence[CountedEvent]) -> None:
         """Evaluate the runs into whose periods streaks go on from the days of events."""
-        for key in self._catalog.streak_quests:
+        for key in self._catalog.repeating_streak_quests:
             of_key = [it for it in events if key in self._catalog.quests_on[it.type]]
             days = [it.habit_day for it in of_key if it.habit_day is not None]
             for attempt in self.attempts.all_of([key]) if days else ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ __all__ = ["Attempt", "Change", "after_evaluation", "totals_with"]
 
 _COMPLETED = QuestCompleted.__name__
 _EXACT = Context(prec=1000)
+_SEALED_AFTER = timedelta(days=3)  # a day, and the 48 hours in which it can be corrected
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
@@ -36,6 +37,7 @@ class Attempt:
         run: The run.
         since: Only what was done after this place in time counts.
         span: Only what was done in it counts.
+        now: The present instant.
         open: False if it has requirements that are not complete: then nothing counts.
     """
 
@@ -43,15 +45,19 @@ class Attempt:
     run: Run
     since: Place
     span: Span
+    now: datetime
     open: bool = True
 
     @classmethod
-    def of(cls, quest: Quest, run: Run, required: Sequence[Place | None] = ()) -> Attempt:
+    def of(
+        cls, quest: Quest, run: Run, now: datetime, required: Sequence[Place | None] = ()
+    ) -> Attempt:
         """Return the attempt of a run.
 
         Args:
             quest: The version of the quest that holds for it.
             run: The run.
+            now: The present instant.
             required: For a quest that starts by itself, where the quests that it requires were
                 completed; None for one that is not.
         """
@@ -60,15 +66,19 @@ class Attempt:
         if required and is_open and not quest.backdate:
             since = max(since, *(place for place in required if place is not None))
         span = span_of(quest.window, quest.repeat, run.period, run.started_day)
-        return cls(quest, run, since, span, is_open)
+        return cls(quest, run, since, span, now, is_open)
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing changes it any more: it was abandoned, or is complete for good."""
-        claimed = self.run.claimed_at is not None
-        return self.run.state == "ABANDONED" or (
-            self.run.complete_at is not None and not self.quest.is_revocable(claimed=claimed)
-        )
+        """Whether nothing changes it any more: it was abandoned, or is complete for good.
+
+        What streaks have completed is sealed some days later, as events are with their day.
+        """
+        run, quest = self.run, self.quest
+        if run.complete_at is None:
+            return run.state == "ABANDONED"
+        is_sealed = quest.reads_streaks and run.complete_at + _SEALED_AFTER <= self.now
+        return is_sealed or not quest.is_revocable(claimed=run.claimed_at is not None)
 
     @property
     def complete(self) -> Place | None:

@@ -125,11 +125,20 @@ class Catalog:
 
     @cached_property
     def streak_quests(self) -> tuple[str, ...]:
-        """The keys of the quests that repeat and of which a version reads streaks."""
+        """The keys of the quests of which a version reads streaks."""
         return tuple(
             key
             for key, versions in self.quests.items()
-            if any(it.quest.repeat is not None and it.quest.reads_streaks for it in versions)
+            if any(it.quest.reads_streaks for it in versions)
+        )
+
+    @cached_property
+    def repeating_streak_quests(self) -> tuple[str, ...]:
+        """Those of them of which a version repeats."""
+        return tuple(
+            key
+            for key in self.streak_quests
+            if any(it.quest.repeat is not None for it in self.quests[key])
         )
 
     @cached_property
