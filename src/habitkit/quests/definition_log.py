@@ -11,16 +11,19 @@ from habitkit.coins.errors import UnknownCurrency
 from habitkit.coins.settings import CoinSettings
 from habitkit.errors import InvalidInput, NotFound
 from habitkit.quests.catalogs import catalog_of, forget_catalog
+from habitkit.quests.domain.rule_loops import check_loops
 from habitkit.quests.domain.runs import Definition, DefinitionKind
 from habitkit.quests.events import QuestsChanged
 from habitkit.quests.store import DEFINITIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from habitkit.quests.domain.catalog import Catalog
-    from habitkit.quests.domain.rewards import Reward
+    from habitkit.quests.domain.levels import Levels
+    from habitkit.quests.domain.quest import Quest
+    from habitkit.quests.domain.rewards import Reward, Rule
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "begin_definition",
     "expect_currencies",
     "expect_declared",
+    "expect_no_loops",
 ]
 
 _OWNER = ids.system_owner("quests")
@@ -138,3 +142,28 @@ def expect_declared(tx: Transaction, currencies: set[str]) -> None:
         known = ", ".join(sorted(declared))
         expected = f"one of: {known}; declare others by Economy(..., currencies=...)"
         raise UnknownCurrency("currency", given=name, expected=expected)
+
+
+def expect_no_loops(
+    catalog: Catalog,
+    *,
+    rules: Sequence[Rule] | None = None,
+    quest: Quest | None = None,
+    levels: Levels | None = None,
+) -> None:
+    """Refuse rules and quests that would earn each other without end.
+
+    Args:
+        catalog: What is defined.
+        rules: The rules that are to be in force; those of all versions by default.
+        quest: A quest that is to be defined.
+        levels: Levels that are to be set.
+    """
+    levels = levels or catalog.levels
+    currency = "xp" if levels is None else levels.currency
+    quests = {version.quest.key: version.quest for version in catalog.active}
+    if quest is not None:
+        quests[quest.key] = quest
+    versions = [version.rules for version in catalog.rule_versions] or [()]
+    for of_version in versions if rules is None else [rules]:
+        check_loops(of_version, currency, levels is not None, quests.values())

@@ -13,10 +13,10 @@ from habitkit.quests.definition_log import (
     begin_definition,
     expect_currencies,
     expect_declared,
+    expect_no_loops,
 )
 from habitkit.quests.domain.levels import Levels
 from habitkit.quests.domain.quest import Quest
-from habitkit.quests.domain.rule_loops import check_loops
 from habitkit.quests.errors import DefinitionError
 from habitkit.quests.settings import QuestSettings
 
@@ -47,7 +47,8 @@ def define(tx: Transaction, quest: Quest, *, by: str = "", note: str = "") -> Qu
     Raises:
         InvalidInput: If it is no ``Quest``, or has an objective whose class is not in
             ``QuestSettings(objectives=[...])``.
-        DefinitionError: If it requires a quest that does not exist, or, through others, itself.
+        DefinitionError: If it requires a quest that does not exist, or, through others, itself; or
+            what it gives would count for it, so that it could never be taken back.
         UnknownCurrency: If its reward has a currency that the kit's ``Economy`` does not declare.
     """
     given: object = quest
@@ -65,6 +66,7 @@ def define(tx: Transaction, quest: Quest, *, by: str = "", note: str = "") -> Qu
     expect_currencies(tx, [quest.reward, *(tier.reward for tier in quest.tiers)])
     catalog = begin_definition(tx)
     _expect_requirements(catalog, quest)
+    expect_no_loops(catalog, quest=quest)
     last = catalog.quests.get(quest.key)
     if last is None or last[-1].quest != quest or quest.key in catalog.retired:
         add_definition(tx, catalog, "quest", quest.key, content, by=by, note=note)
@@ -134,8 +136,7 @@ def set_levels(tx: Transaction, levels: Levels, *, by: str = "", note: str = "")
         raise InvalidInput("levels", given=levels, expected="Levels, such as Levels.linear(100)")
     expect_declared(tx, {levels.currency})
     catalog = begin_definition(tx)
-    for version in catalog.rule_versions:
-        check_loops(version.rules, level_currency=levels.currency, levels=True)
+    expect_no_loops(catalog, levels=levels)
     if catalog.levels != levels:
         add_definition(tx, catalog, "levels", "", levels.to_dict(), by=by, note=note)
     return levels

@@ -14,11 +14,11 @@ from habitkit.quests.definition_log import (
     add_definitions,
     begin_definition,
     expect_currencies,
+    expect_no_loops,
 )
 from habitkit.quests.domain.catalog import ECONOMY
 from habitkit.quests.domain.rewards import Rule, expect_habit
 from habitkit.quests.domain.rule_book import RuleVersion, versions_of
-from habitkit.quests.domain.rule_loops import check_loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,8 +63,7 @@ def set_rules(
     checked = checked_rules(tx, rules)
     since = tx.now if effective is None else storable_instant(effective, "effective")
     catalog = begin_definition(tx)
-    currency = "xp" if catalog.levels is None else catalog.levels.currency
-    check_loops(checked, level_currency=currency, levels=catalog.levels is not None)
+    expect_no_loops(catalog, rules=checked)
     _expect_later(tx, since)
     new = [_as_definition("", since, checked)]
     if not catalog.rule_versions:
