@@ -31,7 +31,7 @@ class QuestStateError(Refused):
         self.state = state
         self.action = action
         self.allowed = allowed
-        possible = f"expected one of: {', '.join(allowed)}" if allowed else "there is nothing to do"
+        possible = f"expected one of: {', '.join(allowed)}" if allowed else "nothing is allowed now"
         super().__init__(f"cannot {action} quest {quest!r}, which is {state}; {possible}")
 
 

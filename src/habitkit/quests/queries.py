@@ -155,7 +155,7 @@ def level(tx: Transaction, owner: str) -> Level:
     levels = catalog_of(tx).levels
     if levels is None:
         tx.own(ids.owner(owner))
-        raise NotFound("levels; set them by kit.quests.set_levels", None)
+        raise NotFound("levels", None, "set them by kit.quests.set_levels")
     return levels.of(balance(tx, owner, levels.currency).posted)
 
 

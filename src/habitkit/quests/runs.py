@@ -18,7 +18,7 @@ from habitkit.quests.errors import QuestStateError
 from habitkit.quests.events import QuestAbandoned, QuestClaimed, QuestStarted
 from habitkit.quests.grants import settle
 from habitkit.quests.outcomes import reward_of
-from habitkit.quests.queries import attempt_at, view
+from habitkit.quests.queries import attempt_at, available, view
 from habitkit.quests.run_progress import Progress
 from habitkit.quests.store import QUESTS
 
@@ -253,7 +253,10 @@ def _existing(
     found = [it for it in attempts.all_of([key]) if period is None or it.run.period == period]
     if not found:
         action = "claim" if wanted == "COMPLETED" else "abandon"
-        raise _refusal(key, "AVAILABLE", action, ("start",))
+        startable = [it for it in available(tx, owner) if it.quest == key]
+        if any(period in {None, it.period} for it in startable):
+            raise _refusal(key, "AVAILABLE", action, ("start",))
+        raise _refusal(key, "not started", action, ())
     matching = [it for it in found if it.run.state == wanted]
     return (matching or found)[-1], attempts
 

@@ -174,7 +174,11 @@ def test_what_has_not_begun_or_is_over_cannot_be_started(kit: TestKit) -> None:
     kit.quests.define(Quest("walks", "Walks", Count("walk", 1), window=window))
     error = refused(QuestStateError, lambda: kit.quests.start("ada", "walks"))
     assert (error.state, error.allowed, kit.quests.available("ada")) == ("not open yet", (), [])
+    error = refused(QuestStateError, lambda: kit.quests.abandon("ada", "walks"))
+    assert (error.state, error.allowed) == ("not started", ())
     kit.clock.set(at("2026-01-02T00:00"))
+    error = refused(QuestStateError, lambda: kit.quests.abandon("ada", "walks"))
+    assert (error.state, error.allowed) == ("AVAILABLE", ("start",))
     assert [it.quest for it in kit.quests.available("ada")] == ["walks"]
     kit.clock.set(at("2026-01-03T00:00"))
     error = refused(QuestStateError, lambda: kit.quests.start("ada", "walks"))
