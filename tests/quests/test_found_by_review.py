@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from attrs import evolve
 
 import habitkit.testing
 from habitkit import Economy, Goal, Schedule
@@ -17,6 +18,7 @@ from habitkit.events import Recorded
 from habitkit.habits.events import HabitCompleted
 from habitkit.predicates import field
 from habitkit.quests import (
+    BadgeUnlocked,
     Count,
     DefinitionError,
     LevelReached,
@@ -57,6 +59,11 @@ def check_in(kit: TestKit, habit: UUID, days: int) -> None:
         kit.clock.advance(days=1)
 
 
+def seen_state(kit: TestKit, key: str) -> str:
+    """Return the state of a quest as ada sees it."""
+    return seen(kit, key).state
+
+
 def seen(kit: TestKit, key: str) -> QuestProgress:
     """Return how far ada is with a quest."""
     (found,) = kit.quests.progress("ada", key)
@@ -93,7 +100,7 @@ def test_levels_follow_what_a_quest_gives_for_the_points_that_are_being_posted()
     run = new_habit(kit)
     kit.quests.set_levels(Levels.table([100, 140]))
     points = Sum(CoinsPosted, "amount", 100, field("currency") == "xp")
-    kit.quests.define(Quest("bonus", "Bonus", points, start="auto", reward=Reward(xp=50)))
+    kit.quests.define(Quest.achievement("bonus", "Bonus", points, reward=Reward(xp=50)))
     kit.quests.set_rules([Rule("points", HabitCompleted, give=Reward(xp=100))])
     events = kit.habits.check_in(run).events
     levels = [
@@ -114,6 +121,65 @@ def test_rules_are_refused_as_a_loop_by_the_currency_of_the_levels_whatever_it_i
     kit.quests.set_levels(Levels.table([10, 20], currency="gem"))
     with pytest.raises(DefinitionError, match="gems -> gems"):
         kit.quests.set_rules([loop])
+
+
+def test_a_quest_that_would_keep_itself_complete_is_refused_unless_it_is_never_taken_back() -> None:
+    kit = habitkit.testing.kit(FRIDAY)
+    kit.quests.set_levels(Levels.linear(10))
+    itself = Quest("up", "Up", Count(LevelReached, 2), start="auto", reward=Reward(xp=10))
+    with pytest.raises(DefinitionError, match="quest up -> quest up"):
+        kit.quests.define(itself)
+    kit.quests.define(evolve(itself, revoke="never"))
+    kit.quests.define(evolve(itself, key="badge", reward=Reward(badge="up")))
+
+    one = Quest("one", "One", Count(QuestCompleted, 1), start="auto")
+    kit.quests.define(one)
+    with pytest.raises(DefinitionError, match="quest one -> quest two -> quest one"):
+        kit.quests.define(evolve(one, key="two"))
+    with pytest.raises(DefinitionError, match="points -> quest badge -> points"):
+        kit.quests.set_rules([Rule("points", BadgeUnlocked, give=Reward(xp=10))])
+    spent = Sum(CoinsPosted, "amount", 100, field("kind") == "award")
+    kit.quests.define(Quest("rich", "Rich", spent, start="auto", reward=Reward(coins=10)))
+    assert_sound(kit)
+
+
+def test_a_streak_quest_follows_what_no_event_tells() -> None:
+    kit = habitkit.testing.kit(FRIDAY)
+    run = new_habit(kit)
+    streak = ReachStreak(2, tag="sport")
+    kit.quests.define(Quest("two", "Two", streak, start="auto", reward=Reward(coins=100)))
+    kit.habits.check_in(run)
+    kit.clock.advance(days=2)
+    kit.habits.check_in(run)
+    assert seen_state(kit, "two") == "ACTIVE"
+
+    kit.habits.update(run, tags=["sport"])
+    assert (seen_state(kit, "two"), kit.coins.balance("ada").posted) == ("ACTIVE", 20)
+    skipped = kit.habits.skip(run, kit.clock.now().date() - timedelta(days=1))
+    assert (seen_state(kit, "two"), kit.coins.balance("ada").posted) == ("COMPLETED", 120)
+    assert skipped.coins == 100
+    kit.habits.undo(skipped.id)
+    assert (seen_state(kit, "two"), kit.coins.balance("ada").posted) == ("ACTIVE", 20)
+    kit.habits.skip(run, kit.clock.now().date() - timedelta(days=1))
+    assert_sound(kit)
+
+
+def test_what_a_streak_has_completed_is_final_some_days_later() -> None:
+    kit = habitkit.testing.kit(FRIDAY)
+    run = new_habit(kit)
+    kit.quests.define(Quest("two", "Two", ReachStreak(2), start="auto", reward=Reward(coins=100)))
+    kit.habits.check_in(run)
+    kit.clock.advance(days=1)
+    second = kit.habits.check_in(run)
+    kit.habits.undo(second.id)
+    assert (seen_state(kit, "two"), kit.coins.balance("ada").posted) == ("ACTIVE", 10)
+    second = kit.habits.check_in(run)
+    assert seen_state(kit, "two") == "COMPLETED"
+
+    kit.clock.advance(days=20)
+    kit.habits.undo(second.id)
+    assert (seen_state(kit, "two"), kit.coins.balance("ada").posted) == ("COMPLETED", 120)
+    assert_sound(kit)
 
 
 @pytest.mark.parametrize("limit", [PerDay(1), Once()])

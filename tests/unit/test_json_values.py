@@ -24,7 +24,7 @@ from habitkit.coins import AwardUse, CoinSettings, ExpiringAward, ExpiringCoins,
 from habitkit.errors import InvalidInput
 from habitkit.events import Recorded
 from habitkit.flags import Fault, Flag, Flags, FlagsChange, FlagsEvent, StaleFlag, StaticSource
-from habitkit.habits import HabitCompleted, PastDay, RebuildReport
+from habitkit.habits import HabitChanged, HabitCompleted, PastDay, RebuildReport
 from habitkit.journal.domain.model import EventId
 from habitkit.limits import DecisionMade, Limiter
 from tests.unit.experiment_values import values_of_experiments
@@ -112,7 +112,7 @@ def returned() -> Iterator[object]:
     yield ExpiringAward(ID, "ada", "coin", 5, NOW, used=2)
     yield ExpiringCoins(3, NOW)
     yield AwardUse(ID, ID, 2)
-    yield Event("ada", NOW)
+    yield from (Event("ada", NOW), HabitChanged("ada", NOW, run.id))
     yield from values_of_experiments()
     yield from values_of_quests()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
+from attrs import fields as fields_of
 
 from habitkit import ids
 from habitkit.coins.errors import UnknownCurrency
@@ -33,6 +34,7 @@ __all__ = [
     "begin_definition",
     "expect_currencies",
     "expect_declared",
+    "expect_fields",
     "expect_no_loops",
 ]
 
@@ -142,6 +144,27 @@ def expect_declared(tx: Transaction, currencies: set[str]) -> None:
         known = ", ".join(sorted(declared))
         expected = f"one of: {known}; declare others by Economy(..., currencies=...)"
         raise UnknownCurrency("currency", given=name, expected=expected)
+
+
+def expect_fields(tx: Transaction, kind: str, names: Iterable[str]) -> None:
+    """Refuse fields that events of a known class do not have.
+
+    Args:
+        tx: The transaction.
+        kind: The type of the events.
+        names: The names of the fields; of a nested one the path to it, with dots.
+
+    Raises:
+        InvalidInput: If there is no such field.
+    """
+    known = tx.vocabulary.get(kind)
+    if known is None:  # a host's own may have any
+        return
+    there = {each.name for each in fields_of(known)} - {"owner", "at"}
+    wrong = sorted(name for name in names if name.split(".")[0] not in there)
+    if wrong:
+        expected = f"a field of {kind}: {', '.join(sorted(there))}"
+        raise InvalidInput("field", given=wrong[0], expected=expected)
 
 
 def expect_no_loops(

@@ -13,8 +13,10 @@ from habitkit.quests.definition_log import (
     begin_definition,
     expect_currencies,
     expect_declared,
+    expect_fields,
     expect_no_loops,
 )
+from habitkit.quests.domain import evaluation
 from habitkit.quests.domain.levels import Levels
 from habitkit.quests.domain.quest import Quest
 from habitkit.quests.errors import DefinitionError
@@ -45,8 +47,8 @@ def define(tx: Transaction, quest: Quest, *, by: str = "", note: str = "") -> Qu
         The quest.
 
     Raises:
-        InvalidInput: If it is no ``Quest``, or has an objective whose class is not in
-            ``QuestSettings(objectives=[...])``.
+        InvalidInput: If it is no ``Quest``, has an objective whose class is not in
+            ``QuestSettings(objectives=[...])``, or reads a field that an event does not have.
         DefinitionError: If it requires a quest that does not exist, or, through others, itself; or
             what it gives would count for it, so that it could never be taken back.
         UnknownCurrency: If its reward has a currency that the kit's ``Economy`` does not declare.
@@ -64,6 +66,11 @@ def define(tx: Transaction, quest: Quest, *, by: str = "", note: str = "") -> Qu
             expected="an objective whose from_dict makes the same again of what to_dict returns",
         )
     expect_currencies(tx, [quest.reward, *(tier.reward for tier in quest.tiers)])
+    for leaf in evaluation.leaves(quest.objective):
+        where, field = getattr(leaf, "where", None), getattr(leaf, "field", None)
+        names = {*(() if where is None else where.names()), *(() if field is None else (field,))}
+        for kind in leaf.types if names else ():
+            expect_fields(tx, kind, names)
     catalog = begin_definition(tx)
     _expect_requirements(catalog, quest)
     expect_no_loops(catalog, quest=quest)

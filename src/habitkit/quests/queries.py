@@ -69,14 +69,17 @@ def progress(
 def achievements(tx: Transaction, owner: str) -> list[QuestProgress]:
     """Return how far an owner is with all achievements, the quests for everybody without an end.
 
+    They come in the order in which they were defined first.
+
     Args:
         tx: The transaction.
         owner: Whose achievements.
     """
     tx.own(ids.owner(owner))
     catalog = catalog_of(tx)
-    keys = [key for key in sorted(catalog.quests) if catalog.latest(key).quest.is_achievement]
-    return _views(tx, owner, catalog, keys)
+    keys = [key for key in catalog.quests if catalog.latest(key).quest.is_achievement]
+    by_key = {view.quest: view for view in _views(tx, owner, catalog, keys)}
+    return [by_key[key] for key in keys if key in by_key]
 
 
 def available(tx: Transaction, owner: str) -> list[QuestProgress]:
@@ -194,7 +197,11 @@ def _views(
             found.append((attempt, None))
     for key in keys:
         begun = attempts.begin(key, today)
-        if begun is not None and attempts.is_new(begun):
+        if (
+            begun is not None
+            and attempts.is_new(begun)
+            and state_now(tx, begun, attempts.days) != "EXPIRED"
+        ):
             unseen.append(begun)
     backdated = [it for it in unseen if it.quest.backdate]
     rows = dict(

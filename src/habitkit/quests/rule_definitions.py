@@ -14,8 +14,10 @@ from habitkit.quests.definition_log import (
     add_definitions,
     begin_definition,
     expect_currencies,
+    expect_fields,
     expect_no_loops,
 )
+from habitkit.quests.domain.amounts import PerField, Steps
 from habitkit.quests.domain.catalog import ECONOMY
 from habitkit.quests.domain.rewards import Rule, expect_habit
 from habitkit.quests.domain.rule_book import RuleVersion, versions_of
@@ -113,6 +115,9 @@ def checked_rules(tx: Transaction, rules: Iterable[Rule]) -> tuple[Rule, ...]:
         kind = tx.vocabulary.get(rule.on)
         if kind is not None:
             expect_habit(rule, kind)
+        amounts = [part.amount for part in rule.give.parts]
+        names = {it.field for it in amounts if isinstance(it, PerField | Steps)}
+        expect_fields(tx, rule.on, names if rule.when is None else names | rule.when.names())
     expect_currencies(tx, [rule.give for rule in found])
     return found
 

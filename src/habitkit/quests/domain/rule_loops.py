@@ -1,11 +1,14 @@
 """Rules and quests whose rewards would earn each other without end.
 
-A quest that can be taken back is like a rule on each type of events that it counts: what it gives
-must not keep it complete once what completed it is undone. Rewards emit events: a currency ``CoinsPosted``, a badge ``BadgeUnlocked``, an item ``ItemGranted``,
-and experience ``LevelReached``; a quest ``QuestCompleted``. With an edge from each rule to what its
-reward emits, and from that to the rules that it may hold for, the graph must have no cycle. A predicate counts as false only if
-it is false whatever the fields are that are not known beforehand, by Kleene's three-valued logic
-(S. C. Kleene, Introduction to Metamathematics, 1952, section 64).
+Rewards emit events: a currency ``CoinsPosted``, a badge ``BadgeUnlocked``, an item ``ItemGranted``,
+and experience ``LevelReached``; a quest emits ``QuestCompleted``. A quest that can be taken back is
+like a rule on each type of events that it counts: what it gives must not keep it complete once what
+completed it is undone.
+
+With an edge from each rule to what its reward emits, and from that to the rules that it may hold
+for, the graph must have no cycle. A predicate counts as false only if it is false whatever the
+fields are that are not known beforehand, by Kleene's three-valued logic (S. C. Kleene,
+Introduction to Metamathematics, 1952, section 64).
 """
 
 from __future__ import annotations
