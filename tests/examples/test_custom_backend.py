@@ -12,6 +12,7 @@ import pytest
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_backend"
 EXPECTED_SKIPS = (
     "does not support the module 'coins.audit'",
+    "does not support the module 'coins.expiring'",
     "the backend supports exact limits",
     "the class does not declare 'publishes'",
 )
