@@ -56,8 +56,10 @@ def test_the_fifth_check_in_completes_and_pays_and_its_undo_takes_everything_bac
     done = check_in_days(kit, run, 5)
 
     last = done[-1].events
-    told = [event.type for event in last]
-    assert [told.count(it) for it in ("QuestCompleted", "BadgeUnlocked", "ItemGranted")] == [1] * 3
+    emitted = [event.type for event in last]
+    assert [emitted.count(it) for it in ("QuestCompleted", "BadgeUnlocked", "ItemGranted")] == [
+        1
+    ] * 3
     assert [event.level for event in last if event.type == "LevelReached"] == [2, 3]  # type: ignore[attr-defined]
     assert done[-1].coins == 100
     assert len({event.rev for event in kit.events.page("ada", limit=1000)[-8:]}) == 1
