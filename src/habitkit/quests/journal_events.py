@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from habitkit.events import Event
     from habitkit.transaction import Transaction
 
-__all__ = ["emitted", "still_emitted", "type_of", "unwritten", "whole_journal"]
+__all__ = ["emitted", "still_emitted", "unwritten", "whole_journal"]
 
 _PAGE = 1000
 
 
-def type_of(event: Event) -> str:
+def _type_of(event: Event) -> str:
     """Return the type of an event; of a retraction the type of what is retracted."""
     return event.of if isinstance(event, Retracted) else event.type
 
@@ -31,7 +31,7 @@ def emitted(tx: Transaction, events: Sequence[Event], types: Collection[str]) ->
     One of whose key another one was emitted since is left out: a reaction that was called earlier
     has caused that one, which was counted, or will be.
     """
-    found = [event for event in events if type_of(event) in types]
+    found = [event for event in events if _type_of(event) in types]
     replaced = _keys_since(tx, events[-1]) if found else set()
     found = [event for event in found if (event.owner, event.key) not in replaced]
     places: dict[int, list[str]] = {}  # several, if a host emits one object several times
@@ -66,7 +66,7 @@ def whole_journal(tx: Transaction, owner: str, types: Collection[str]) -> Iterat
             break
         after = (page[-1].rev, page[-1].position)
     for place, event in unwritten(tx, owner):
-        if type_of(event) in types:
+        if _type_of(event) in types:
             yield _counted(event, event.key or place, order)
         order += 1
 
