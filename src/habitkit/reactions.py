@@ -136,7 +136,7 @@ def default_reactions(settings: KitSettings) -> tuple[Reaction, ...]:
     any that a quest counts,            moves quests on, and gives what they give:
     and ``QuestCompleted``              ``QuestCompleted``, and as above
     ``HabitChanged``                    evaluates quests that read streaks, as above
-    ``CoinsPosted``                     reaches levels: ``LevelReached``
+    ``CoinsPosted``, ``HoldClosed``     reaches levels: ``LevelReached``
     ==================================  ==================================================
 
     What is no longer true is ``Retracted``. Each event goes through all of them before the next
@@ -152,7 +152,7 @@ def default_reactions(settings: KitSettings) -> tuple[Reaction, ...]:
 
 def _with_quests() -> tuple[Reaction, ...]:
     """Return the reactions of a kit whose store keeps reward rules and quests."""
-    from habitkit.coins.events import CoinsPosted  # noqa: PLC0415 - only where there is a kit
+    from habitkit.coins.events import CoinsPosted, HoldClosed  # noqa: PLC0415 - only where there is a kit
     from habitkit.habits.events import HabitChanged  # noqa: PLC0415
     from habitkit.quests.advancing import advance, follow_streaks  # noqa: PLC0415
     from habitkit.quests.leveling import reach_levels  # noqa: PLC0415
@@ -162,7 +162,7 @@ def _with_quests() -> tuple[Reaction, ...]:
         on(Event, reconcile),
         on(Event, advance),
         on(HabitChanged, follow_streaks),
-        on(CoinsPosted, reach_levels),
+        on(CoinsPosted, HoldClosed, reach_levels),
     )
 
 

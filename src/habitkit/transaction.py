@@ -17,7 +17,7 @@ from habitkit.journal.idempotency import once
 from habitkit.journal.messages import apply_waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from habitkit.events import Event
@@ -223,27 +223,30 @@ class Transaction:
         if owner not in self._locked:
             raise NotLocked(owner)
         _codec.check_events(events)
-        emitted, chain = self._emitted, self._chain
-        start = len(emitted)
-        emitted += events
+        start = len(self._emitted)
+        self._emitted += events
+        self._react(owner, events, isinstance)
+        return self._emitted[start:]
+
+    def notify(self, event: Event) -> list[Event]:
+        """Let reactions that name an event's class act on it unkept; return what they emit."""
+        start = len(self._emitted)
+        self._react(event.owner, [event], lambda event, types: type(event) in types)
+        return self._emitted[start:]
+
+    def _react(self, owner: str, events: Sequence[Event], fits: Callable[..., bool]) -> None:
+        """Let reactions act on events that fit their types, unless they go on without end."""
+        chain = self._chain
         chain.append(events[0])
         try:
             if len(chain) > _MAX_ROUNDS:
                 raise ReactionLoop([event.type for event in chain])
             for reaction in self._settings.reactions:
-                batch = [event for event in events if isinstance(event, reaction.types)]
+                batch = [event for event in events if fits(event, reaction.types)]
                 if batch:
                     reaction.run(self, owner, batch)
         finally:
             chain.pop()
-        return emitted[start:]
-
-    def notify(self, event: Event) -> list[Event]:
-        """Let reactions that name an event's class act on it unkept; return what they emit."""
-        start = len(self._emitted)
-        for reaction in (it for it in self._settings.reactions if type(event) in it.types):
-            reaction.run(self, event.owner, [event])
-        return self._emitted[start:]
 
     def send(self, event: Event, key: str) -> bool:
         """Send an event to another owner's inbox; it is emitted under that owner's own lock.
@@ -314,17 +317,14 @@ class Transaction:
         """
         if len(self._emitted) == self._written:
             return
-        locked, delivered = self._locked, self._settings.delivered
+        delivered = self._settings.delivered
         following: dict[str, int] = {}
         rows = []
         for event in self._emitted:
             owner = event.owner
-            rev = locked.get(owner)
-            if rev is None:
-                raise NotLocked(owner)
             position = following.get(owner, 0)
             following[owner] = position + 1
             deliver = event.type in delivered if delivered else False
-            rows.append(EventRow(rev, position, event, deliver))
+            rows.append(EventRow(self.rev(owner), position, event, deliver))
         self.stores.events.append(rows[self._written :])
         self._written = len(rows)

@@ -33,19 +33,13 @@ def counted(needs: list[int], xp: int) -> Level:
     return Level(number, xp - start, None)
 
 
-@given(needs, balances, balances)
-def test_a_balance_has_the_level_that_a_loop_climbs_to(needs, xp, before):
+@given(needs, balances)
+def test_a_balance_has_the_level_that_a_loop_climbs_to(needs, xp):
     levels = Levels.table(needs)
     level = levels.of(xp)
 
     assert level == counted(needs, xp)
     assert levels.number_of(xp) == level.number
-    reached = [
-        number
-        for number in range(1, levels.highest + 1)
-        if counted(needs, before).number < number <= level.number
-    ]
-    assert list(levels.crossed(before, xp)) == reached
     assert [levels.needed(number) for number in range(1, levels.highest + 1)] == [0, *needs]
     copy = Levels.from_dict(json.loads(json.dumps(levels.to_dict())))
     assert (copy, hash(copy)) == (levels, hash(levels))
@@ -89,8 +83,6 @@ def test_a_balance_in_debt_is_at_the_first_level_and_misses_its_debt_too():
     assert levels.of(99) == Level(1, 99, 1)
     assert levels.of(100) == Level(2, 0, 150)
     assert levels.of(10**30) == Level(3, 10**30 - 250, None)
-    assert list(levels.crossed(-5, 300)) == [2, 3]
-    assert list(levels.crossed(300, -5)) == []
 
 
 UNTYPED: Any = Levels
@@ -130,7 +122,6 @@ UNTYPED: Any = Levels
         ("c", lambda: UNTYPED.quadratic(1, 1, Decimal("1E+1000000"))),
         ("round_to", lambda: UNTYPED.quadratic(1, 1, round_to=0)),
         ("xp", lambda: UNTYPED.table([1]).of(1.0)),
-        ("xp", lambda: UNTYPED.table([1]).crossed(0, True)),
         ("number", lambda: UNTYPED.table([1]).needed(0)),
         ("number", lambda: UNTYPED.table([1]).needed(3)),
         ("levels", lambda: UNTYPED.from_dict({"needs": [1]})),

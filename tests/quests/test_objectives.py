@@ -17,7 +17,7 @@ from attrs import frozen
 
 from habitkit.errors import InvalidId, InvalidInput
 from habitkit.events import Event, Recorded
-from habitkit.habits.events import HabitCompleted, StreakBroken
+from habitkit.habits.events import HabitChanged, HabitCompleted, StreakBroken
 from habitkit.quests.domain.composites import All, Any, ObjectiveTree, Sequence
 from habitkit.quests.domain.counted_events import CountedEvent
 from habitkit.quests.domain.counting import Count, Distinct, Sum
@@ -88,7 +88,8 @@ def nest(levels: int) -> ObjectiveTree:
         (lambda: Count("", 1), "event: expected a class of events"),
         (lambda: Count("x" * 101, 1), "event: expected"),
         (lambda: Count(Recorded, 1), "event: expected"),
-        (lambda: Count("Retracted", 1), "event: expected"),
+        (lambda: Count("Retracted", 1), "and none of Event, HabitChanged, Recorded, Retracted"),
+        (lambda: Count(HabitChanged, 1), "event: expected"),
         (lambda: Count(Event, 1), "event: expected"),
         (lambda: Count(int, 1), "event: expected"),  # type: ignore[arg-type]
         (lambda: Count("A", 0), "n: expected an int from 1 to 1,000,000,000, got 0"),

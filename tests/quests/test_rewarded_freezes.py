@@ -18,10 +18,11 @@ from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
 from habitkit.events import Retracted
 from habitkit.habits.domain.facts import FreezeGranted, Void
 from habitkit.habits.domain.model import DayClock, FreezeRule, Goal, OfflineCheckIn, Schedule
-from habitkit.habits.events import HabitCompleted
+from habitkit.habits.events import HabitCompleted, StreakReached
 from habitkit.habits.owner_days import owner_timeline
 from habitkit.habits.rewarded_freezes import give, take_back
 from habitkit.habits.store import HABITS
+from habitkit.quests import Count, Quest, Reward, Rule
 from habitkit.reactions import on
 from tests.kit.habits.dated_histories import (
     BEGIN,
@@ -257,3 +258,30 @@ def wrong(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:
     found = differences(kit, store, habit)
     found.pop("coins", None)  # of all habits together
     return found
+
+
+def test_a_milestone_that_goes_with_a_freeze_earns_nothing(store: Store) -> None:
+    kit = habitkit.testing.kit(store=store)
+    reward = Reward(coins=50, badge="week", item="cup", freezes=1)
+    kit.quests.set_rules([Rule("streak", StreakReached, give=reward)])
+    two = Quest("two", "Two weeks", Count(StreakReached, 2), start="auto")
+    kit.quests.define(two)
+    run = kit.habits.create("ada", "Run", DAILY)
+    for _ in range(6):
+        kit.habits.check_in(run.id)
+        kit.clock.advance(days=1)
+    kit.habits.grant_freeze(run.id)
+    seventh = kit.habits.check_in(run.id)
+    kit.clock.advance(days=2)
+    kit.habits.check_in(run.id)  # the freeze that the seventh day gave saves the day between
+
+    # Without the seventh day, a freeze for it and one for the next day make this one the seventh;
+    # but one of them is taken back, as it was earned by what is undone.
+    kit.habits.undo(seventh.id)
+
+    assert kit.events.net("ada", types=["StreakReached"]) == []
+    assert kit.coins.balance("ada").posted == 0
+    assert (kit.quests.badges("ada"), kit.quests.items("ada")) == ([], {})
+    assert kit.streaks.state(run.id).freezes == 0
+    assert [it.value for it in kit.quests.progress("ada")] == [0]
+    assert kit.quests.rebuild().repaired == ()

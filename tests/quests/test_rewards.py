@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from habitkit.errors import InvalidInput
 from habitkit.events import Event, Recorded, Retracted
-from habitkit.habits.events import HabitCompleted, StreakReached
+from habitkit.habits.events import HabitChanged, HabitCompleted, StreakReached
 from habitkit.predicates import field
 from habitkit.quests.domain.amounts import (
     LARGEST,
@@ -286,10 +286,13 @@ def test_a_limit_groups_the_events_of_a_rule():
     event = CountedEvent("HabitCompleted", "k", NOW, {"habit_id": HABIT, "day": "2026-03-09"})
     bare = CountedEvent("book.read", "@1.0", NOW, {})
     day = date(2026, 3, 10)
+    odd = [CountedEvent("x", "@1.0", NOW, {"habit_id": it}) for it in ("a" * 9999, {"a": 1}, 5)]
 
     assert PerDay(3).group(event, day) == "2026-03-10"
     assert PerSlot().group(event, day) == f"{HABIT}:2026-03-09"
     assert PerSlot().group(bare, day) == ":2026-03-10"
+    assert len({PerSlot().group(it, day) for it in odd}) == 3
+    assert {len(PerSlot().group(it, day)) for it in odd} == {16 + len(":2026-03-10")}
     assert Once().group(event, day) == ""
     assert (PerDay(3).most, PerSlot().most, Once().most) == (3, 1, 1)
 
@@ -308,7 +311,11 @@ class Read(Event):
         (lambda: Rule("", "x", give=COINS), "name: expected 1 to 100 characters without a colon"),
         (lambda: Rule("a:b", "x", give=COINS), "name: expected .* without a colon"),
         (lambda: Rule("a" * 101, "x", give=COINS), "name: expected"),
-        (lambda: Rule("a", Retracted, give=COINS), "on: expected .* none of Event, Recorded, Ret"),
+        (
+            lambda: Rule("a", Retracted, give=COINS),
+            "on: expected .* none of Event, HabitChanged, Rec",
+        ),
+        (lambda: Rule("a", HabitChanged, give=COINS), "on: expected"),
         (lambda: Rule("a", Recorded, give=COINS), "on: expected"),
         (lambda: Rule("a", "Retracted", give=COINS), "on: expected"),
         (lambda: Rule("a", int, give=COINS), "on: expected"),  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from attrs import frozen
 import habitkit.testing
 from habitkit import Economy, Event, RewardRule, Schedule, on, subscribe
 from habitkit.backends.memory import MemoryStore
-from habitkit.coins import CoinSettings, CoinsPosted, InsufficientFunds
+from habitkit.coins import CoinSettings, CoinsPosted, HoldClosed, InsufficientFunds
 from habitkit.coins import service as coins
 from habitkit.coins.rewards import reconcile
 from habitkit.coins.store import COINS
@@ -22,6 +22,7 @@ from habitkit.errors import InvalidEvent, NotLocked, ReactionLoop, ReadOnlyTrans
 from habitkit.events import Recorded, Retracted
 from habitkit.habits import HabitChanged, HabitCompleted, HabitCreated, StreakReached
 from habitkit.habits.check_ins import check_in
+from habitkit.habits.edits import update
 from habitkit.modules import vocabulary
 from habitkit.options import make_settings
 from habitkit.quests import rewards
@@ -184,7 +185,12 @@ def test_by_default_rules_pay_then_quests_move_on_then_levels_are_reached():
         follow_streaks,
         reach_levels,
     ]
-    assert [it.types for it in reactions] == [(Event,), (Event,), (HabitChanged,), (CoinsPosted,)]
+    assert [it.types for it in reactions] == [
+        (Event,),
+        (Event,),
+        (HabitChanged,),
+        (CoinsPosted, HoldClosed),
+    ]
 
 
 def test_on_a_store_without_quests_what_is_done_is_rewarded_by_the_economy():
@@ -360,6 +366,19 @@ def test_reactions_that_cause_each_other_without_end_are_stopped_and_undone(stor
         kit.habits.create("ada", "Run", Schedule.daily())
 
     assert loop.value.chain == ("HabitCreated", *["BookRead"] * 16)
+
+
+def test_so_are_those_to_an_event_that_is_not_kept(store):
+    def rename(tx, owner, events):
+        update(tx, events[0].habit_id, tags=[str(tx.new_id())])
+
+    kit = habitkit.testing.kit(store=store, reactions=[on(HabitChanged, rename)])
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+
+    with nothing_written(store), pytest.raises(ReactionLoop) as loop:
+        kit.habits.update(run.id, tags=["sport"])
+
+    assert loop.value.chain == ("HabitChanged",) * 17
 
 
 def test_a_chain_of_sixteen_is_no_loop(store):

@@ -276,6 +276,15 @@ def test_a_scoped_kit_may_transfer_to_another_owner_but_learns_nothing_about_the
     assert kit.coins.balance("bob").posted == 12
 
 
+def test_what_a_scoped_kit_gives_to_another_owner_lifts_the_level_of_that_one(kit, adas, bobs):
+    kit.quests.set_levels(Levels.table([kit.coins.balance("bob").posted + 1], currency="coin"))
+
+    kit.owned_by("ada").coins.transfer("ada", "bob", 1, idempotency_key="k")
+
+    assert kit.quests.level("bob").number == 2
+    assert len(kit.events.net("bob", types=["LevelReached"])) == 1
+
+
 def test_only_an_unscoped_kit_audits_the_whole_ledger(kit, store, bobs):
     owned = kit.owned_by("ada")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from habitkit.coins.settings import CoinSettings
 from habitkit.errors import ConfigurationError, InvalidInput
 from habitkit.quests.domain.catalog import Catalog
+from habitkit.quests.domain.quest import is_quest_key
 from habitkit.quests.domain.rule_book import versions_of
 from habitkit.quests.settings import QuestSettings
 from habitkit.quests.store import DEFINITIONS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from habitkit.quests.domain.rewards import Rule
     from habitkit.transaction import Transaction
 
-__all__ = ["CatalogCache", "catalog_of", "forget_catalog"]
+__all__ = ["CatalogCache", "catalog_of", "expect_key", "forget_catalog"]
 
 _CACHED = "quests.catalog"
 _MOST_CATALOGS = 8  # a kit that works for several tenants sees as many catalogs
@@ -99,6 +100,16 @@ def catalog_of(tx: Transaction) -> Catalog:
         cache = cast("CatalogCache", tx.resident("quests"))
         found = tx.cache[_CACHED] = cache.get(tx)
     return cast("Catalog", found)
+
+
+def expect_key(key: object) -> None:
+    """Refuse what cannot be the key of a quest.
+
+    Raises:
+        InvalidInput: If it cannot.
+    """
+    if not is_quest_key(key):
+        raise InvalidInput("key", given=key, expected="the key of a quest")
 
 
 def forget_catalog(tx: Transaction) -> None:

@@ -8,6 +8,7 @@ from attrs import field, frozen
 from attrs import fields as fields_of
 
 from habitkit import ids
+from habitkit._text import storable
 from habitkit.coins.errors import UnknownCurrency
 from habitkit.coins.settings import CoinSettings
 from habitkit.errors import InvalidInput, NotFound
@@ -104,8 +105,8 @@ def add_definitions(
     """
     texts: dict[str, object] = {"by": by, "note": note}
     for name, text in texts.items():
-        if not isinstance(text, str) or len(text) > _LONGEST_NOTE:
-            expected = f"a text of at most {_LONGEST_NOTE} characters"
+        if not (isinstance(text, str) and len(text) <= _LONGEST_NOTE and storable(text)):
+            expected = f"a text of at most {_LONGEST_NOTE} characters, valid UTF-8 without NUL"
             raise InvalidInput(name, given=text, expected=expected)
     events = []
     for revision, it in enumerate(new, catalog.revision + 1):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit._codec import from_json, to_json
 from habitkit.errors import InvalidInput, NotFound
-from habitkit.quests.catalogs import catalog_of
+from habitkit.quests.catalogs import catalog_of, expect_key
 from habitkit.quests.definition_log import (
     add_definition,
     begin_definition,
@@ -91,8 +91,10 @@ def retire(tx: Transaction, key: str, *, by: str = "", note: str = "") -> None:
 
     Raises:
         NotFound: If there is no such quest.
+        InvalidInput: If it is no key of a quest.
         DefinitionError: If a quest that is not retired requires it.
     """
+    expect_key(key)
     catalog = begin_definition(tx)
     if key not in catalog.quests:
         raise NotFound("quest", key)
@@ -109,7 +111,9 @@ def get(tx: Transaction, key: str) -> Quest:
 
     Raises:
         NotFound: If there is no such quest.
+        InvalidInput: If it is no key of a quest.
     """
+    expect_key(key)
     catalog = catalog_of(tx)
     if key not in catalog.quests:
         raise NotFound("quest", key)

@@ -1,4 +1,4 @@
-"""Export of an owner's quests. They hold no text of a person, so nothing of them is erased."""
+"""Export of an owner's quests. They keep names and digests, of which nothing is erased."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["export_fields"]
 
 
 def export_fields(tx: Transaction, owner: str) -> dict[str, Any]:
-    """Return an owner's runs with what contributes to them, and the grants."""
+    """Return an owner's runs with what contributes to them, and the grants.
+
+    What rules with a limit count is not among it: events of the owner, which the journal exports.
+    """
     port = tx.port(QUESTS)
     runs = port.runs(owner)
     return {

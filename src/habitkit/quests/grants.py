@@ -28,6 +28,7 @@ def settle(tx: Transaction, owner: str, dues: Iterable[Due]) -> None:
     """Give what some places are due and was not given, and take back what they are not due.
 
     So the outcome depends on what is due alone, and not on how often or in which order it changed.
+    Freezes are taken back last: that may retract events whose rewards are among those given here.
 
     Args:
         tx: The transaction.
@@ -41,26 +42,35 @@ def settle(tx: Transaction, owner: str, dues: Iterable[Due]) -> None:
             coins[due.key] = Settled(due.key, due.name, due.amount)
         else:
             others[due.key] = due
-    if others:
-        _settle_grants(tx, owner, others)
+    unfrozen = _settle_grants(tx, owner, others) if others else []
     if coins:
         pay(tx, owner, coins)
+    for fact_id in unfrozen:
+        take_back(tx, fact_id)
 
 
-def _settle_grants(tx: Transaction, owner: str, dues: dict[str, Due]) -> None:
-    """Give and take back badges, freezes and items."""
+def _settle_grants(tx: Transaction, owner: str, dues: dict[str, Due]) -> list[UUID]:
+    """Give and take back badges and items, and give freezes.
+
+    Returns:
+        The facts of the freezes that are to be taken back.
+    """
     stored = {grant.key: grant for grant in tx.port(QUESTS).grants(owner, list(dues))}
     events: list[Event] = []
+    unfrozen: list[UUID] = []
     for key, due in dues.items():
         before = stored.get(key)
         if before is not None and (before.amount, before.name) == (due.amount, due.name):
             continue
         if before is not None:
             events += _take(tx, before)
+            if before.fact_id is not None:
+                unfrozen.append(before.fact_id)
         if due.amount and due.kind != "currency":
             events += _give(tx, Grant(owner, key, due.kind, due.name, due.amount, tx.now))
     if events:
         tx.emit(owner, events)
+    return unfrozen
 
 
 def _give(tx: Transaction, grant: Grant) -> list[Event]:
@@ -83,8 +93,6 @@ def _take(tx: Transaction, grant: Grant) -> list[Event]:
     port, owner = tx.port(QUESTS), grant.owner
     port.remove_grants(owner, [grant.key])
     if grant.kind == "freezes":
-        if grant.fact_id is not None:
-            take_back(tx, grant.fact_id)
         return []
     event: Event
     if grant.kind == "item":

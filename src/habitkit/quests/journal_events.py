@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from habitkit import _codec
@@ -14,19 +15,25 @@ if TYPE_CHECKING:
     from habitkit.events import Event
     from habitkit.transaction import Transaction
 
-__all__ = ["emitted", "still_emitted", "type_of", "unwritten", "whole_journal"]
+__all__ = ["emitted", "still_emitted", "unwritten", "whole_journal"]
 
 _PAGE = 1000
 
 
-def type_of(event: Event) -> str:
+def _type_of(event: Event) -> str:
     """Return the type of an event; of a retraction the type of what is retracted."""
     return event.of if isinstance(event, Retracted) else event.type
 
 
 def emitted(tx: Transaction, events: Sequence[Event], types: Collection[str]) -> list[CountedEvent]:
-    """Return events that were just emitted, those of some types and their retractions."""
-    found = [event for event in events if type_of(event) in types]
+    """Return events that were just emitted, those of some types and their retractions.
+
+    One of whose key another one was emitted since is left out: a reaction that was called earlier
+    has caused that one, which was counted, or will be.
+    """
+    found = [event for event in events if _type_of(event) in types]
+    replaced = _keys_since(tx, events[-1]) if found else set()
+    found = [event for event in found if (event.owner, event.key) not in replaced]
     places: dict[int, list[str]] = {}  # several, if a host emits one object several times
     for owner in dict.fromkeys(event.owner for event in found if not event.key):
         for place, event in unwritten(tx, owner):
@@ -59,7 +66,7 @@ def whole_journal(tx: Transaction, owner: str, types: Collection[str]) -> Iterat
             break
         after = (page[-1].rev, page[-1].position)
     for place, event in unwritten(tx, owner):
-        if type_of(event) in types:
+        if _type_of(event) in types:
             yield _counted(event, event.key or place, order)
         order += 1
 
@@ -82,6 +89,12 @@ def still_emitted(tx: Transaction, events: Sequence[Event]) -> list[Event]:
     """Return the events that were not undone, with a savepoint, while they waited."""
     known = {id(event) for event in tx.emitted[0]}
     return [event for event in events if id(event) in known]
+
+
+def _keys_since(tx: Transaction, event: Event) -> set[tuple[str, str | None]]:
+    """Return the owners and keys of events that were emitted after one, and are not sealed."""
+    later = takewhile(lambda it: it is not event, reversed(tx.emitted[0]))
+    return {(it.owner, it.key) for it in later if it.key and not getattr(it, "sealed", False)}
 
 
 def _counted(event: Event, key: str, order: int = 0) -> CountedEvent:

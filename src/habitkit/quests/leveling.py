@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit.coins.statements import balance
+from habitkit.coins.events import HoldClosed
+from habitkit.coins.store import COINS
 from habitkit.events import Event, Retracted
 from habitkit.quests.catalogs import catalog_of
 from habitkit.quests.events import LevelReached
@@ -21,18 +22,31 @@ __all__ = ["correct_levels", "reach_levels"]
 _LEVEL = LevelReached.__name__
 
 
-def reach_levels(tx: Transaction, owner: str, events: Sequence[CoinsPosted]) -> None:
-    """Emit the levels that were reached or lost with the balance they depend on: a reaction."""
+def reach_levels(tx: Transaction, owner: str, events: Sequence[CoinsPosted | HoldClosed]) -> None:
+    """Emit the levels that were reached or lost with the balance they depend on: a reaction.
+
+    That balance contains what is held, and what an event says of the wallet does not. It may be
+    that of another owner than the one of the scope, who has transferred coins.
+    """
     levels = catalog_of(tx).levels
     if levels is None:
         return
-    posted = [event for event in events if event.currency == levels.currency]
-    if not posted:
+    of_levels = [event for event in events if event.currency == levels.currency]
+    if not of_levels:
         return
-    number_of = levels.number_of
-    if any(number_of(it.balance - it.amount) != number_of(it.balance) for it in posted):
-        # Not by the balance of an event: a quest that counts it may have given more meanwhile.
-        correct_levels(tx, owner, number_of(balance(tx, owner, levels.currency).posted))
+    accounts = tx.port(COINS).accounts((owner,), levels.currency)
+    balances = {account.role: account.balance for account in accounts}
+    held = balances.get("escrow", 0)
+    posted, number_of = balances.get("wallet", 0) + held, levels.number_of
+    for event in of_levels:
+        if isinstance(event, HoldClosed):
+            after, change = posted, -event.settled
+        else:
+            after, change = event.balance + held, event.amount
+        if number_of(after - change) != number_of(after):
+            # Not by that balance: a quest that counts the event may have given more meanwhile.
+            correct_levels(tx, owner, number_of(posted))
+            return
 
 
 def correct_levels(tx: Transaction, owner: str, number: int) -> list[Event]:

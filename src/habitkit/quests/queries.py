@@ -8,7 +8,7 @@ from habitkit import ids
 from habitkit.coins.statements import balance
 from habitkit.errors import NotFound
 from habitkit.quests.attempts import Attempts, recounted, streaks_of
-from habitkit.quests.catalogs import catalog_of
+from habitkit.quests.catalogs import catalog_of, expect_key
 from habitkit.quests.checks import ends_at, state_now
 from habitkit.quests.domain import evaluation
 from habitkit.quests.domain.views import Badge, QuestPart, QuestProgress, transitions
@@ -57,8 +57,11 @@ def progress(
 
     Raises:
         NotFound: If there is no such quest.
+        InvalidInput: If it is no key of a quest.
     """
     tx.own(ids.owner(owner))
+    if key is not None:
+        expect_key(key)
     catalog = catalog_of(tx)
     if key is not None and key not in catalog.quests:
         raise NotFound("quest", key)

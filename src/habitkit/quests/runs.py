@@ -9,9 +9,8 @@ from attrs import evolve
 from habitkit import ids
 from habitkit.errors import InvalidInput, NotFound
 from habitkit.quests.attempts import Attempts
-from habitkit.quests.catalogs import catalog_of
+from habitkit.quests.catalogs import catalog_of, expect_key
 from habitkit.quests.checks import state_now
-from habitkit.quests.domain.quest import is_quest_key
 from habitkit.quests.domain.views import QuestProgress, transitions
 from habitkit.quests.domain.windows import period_of, span_of
 from habitkit.quests.errors import QuestStateError
@@ -54,13 +53,13 @@ def start(
         IdempotencyConflict: If the key was used with other arguments.
     """
     tx.own(ids.owner(owner))
-    quest_key = _key(key)
+    expect_key(key)
     tx.lock(owner)
 
     def work(_: UUID) -> QuestProgress:
-        return _seen(tx, owner, quest_key, _start(tx, owner, quest_key))
+        return _seen(tx, owner, key, _start(tx, owner, key))
 
-    request = {"quest": quest_key}
+    request = {"quest": key}
     return tx.once(owner, "quests.start", idempotency_key, request, QuestProgress, work)
 
 
@@ -102,11 +101,14 @@ def _start(tx: Transaction, owner: str, key: str) -> str:
     port.put_runs([run])
     attempts.put(run)
     tx.emit(owner, [QuestStarted(owner, tx.now, key, period)])
-    if quest.backdate:
-        progress.recount(attempt)
-    else:
-        progress.touch(attempt)
-    progress.finish()
+    attempts.load_exactly(key, period)  # what the start has caused may count for it
+    started = attempts.get(key, period)
+    if started is not None and not started.is_closed:
+        if quest.backdate:
+            progress.recount(started)
+        else:
+            progress.touch(started)
+        progress.finish()
     return period
 
 
@@ -134,13 +136,14 @@ def claim(
         IdempotencyConflict: If the key was used with other arguments.
     """
     tx.own(ids.owner(owner))
-    quest_key, of_period = _key(key), _period(period)
+    expect_key(key)
+    of_period = _period(period)
     tx.lock(owner)
 
     def work(_: UUID) -> QuestProgress:
-        return _seen(tx, owner, quest_key, _claim(tx, owner, quest_key, of_period))
+        return _seen(tx, owner, key, _claim(tx, owner, key, of_period))
 
-    request = {"quest": quest_key, "period": of_period}
+    request = {"quest": key, "period": of_period}
     return tx.once(owner, "quests.claim", idempotency_key, request, QuestProgress, work)
 
 
@@ -183,13 +186,14 @@ def abandon(
         IdempotencyConflict: If the key was used with other arguments.
     """
     tx.own(ids.owner(owner))
-    quest_key, of_period = _key(key), _period(period)
+    expect_key(key)
+    of_period = _period(period)
     tx.lock(owner)
 
     def work(_: UUID) -> QuestProgress:
-        return _seen(tx, owner, quest_key, _abandon(tx, owner, quest_key, of_period))
+        return _seen(tx, owner, key, _abandon(tx, owner, key, of_period))
 
-    request = {"quest": quest_key, "period": of_period}
+    request = {"quest": key, "period": of_period}
     return tx.once(owner, "quests.abandon", idempotency_key, request, QuestProgress, work)
 
 
@@ -263,12 +267,6 @@ def _existing(
 
 def _refusal(key: str, state: str, action: str, allowed: tuple[str, ...]) -> QuestStateError:
     return QuestStateError(quest=key, state=state, action=action, allowed=allowed)
-
-
-def _key(value: object) -> str:
-    if not isinstance(value, str) or not is_quest_key(value):
-        raise InvalidInput("key", given=value, expected="the key of a quest")
-    return value
 
 
 def _period(value: object) -> str | None:

@@ -96,7 +96,7 @@ def entitlements(store: Store, owner: str, keys: list[str]) -> dict[str, int]:
 
 
 def rebuilt(kit: TestKit, owner: str = "ada") -> tuple[str, ...]:
-    """Rebuild the quests of somebody; return what was different, after checking that all is told.
+    """Rebuild the quests of somebody; return what was different, after checking that all is emitted.
 
     Raises:
         AssertionError: If a rebuild writes something although nothing was different.

@@ -27,7 +27,7 @@ RULES = (
 )
 
 
-def live(kit: TestKit) -> None:
+def check_in_and_undo(kit: TestKit) -> None:
     """Let two owners do this and that; some of it is undone, some of it when it is sealed."""
     for owner, days, start in (("ada", 8, "08:00"), ("bob", 3, "09:00")):
         kit.clock.set(at(f"2026-01-01T{start}"))
@@ -59,7 +59,7 @@ def amounts(kit: TestKit) -> dict[str, int]:
 def test_a_preview_is_what_a_new_kit_with_these_rules_pays_and_writes_nothing(
     store: Store, kit: TestKit
 ) -> None:
-    live(kit)
+    check_in_and_undo(kit)
     before = [(events_of(kit, it), wealth(kit, it), kit.export(it)) for it in ("ada", "bob")]
     report = kit.quests.preview(RULES)
     assert before == [
@@ -68,7 +68,7 @@ def test_a_preview_is_what_a_new_kit_with_these_rules_pays_and_writes_nothing(
     assert kit.quests.rules().rules == ()
     paying = habitkit.testing.kit(store=MemoryStore(), coins=NO_REWARDS)
     paying.quests.set_rules(RULES)
-    live(paying)
+    check_in_and_undo(paying)
 
     badges = report.totals["badge:b"]
     given = {name: amount for name, amount in report.totals.items() if name != "badge:b"}
@@ -90,7 +90,7 @@ def test_a_preview_is_what_a_new_kit_with_these_rules_pays_and_writes_nothing(
 
 
 def test_a_preview_is_of_one_owner_of_the_first_ones_or_since_an_instant(kit: TestKit) -> None:
-    live(kit)
+    check_in_and_undo(kit)
     kit.events.record("visitor", "walk", {"km": 9})
     found: dict[str, CostReport] = {
         "ada": kit.quests.preview(RULES, owner="ada"),

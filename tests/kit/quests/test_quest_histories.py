@@ -15,7 +15,7 @@ from habitkit.habits import HabitCompleted, StreakBroken
 from habitkit.quests import Count, Levels, Quest, ReachStreak, Reward, Sum, Tier
 from habitkit.quests.domain.evaluation import leaves
 from tests.kit.habits.dated_histories import BEGIN, KINDS, Actor, Dated, History, histories
-from tests.kit.quests import lives
+from tests.kit.quests import random_deeds
 from tests.kit.quests.support import NO_REWARDS, balances, net
 from tests.kit.support import examples
 
@@ -34,7 +34,7 @@ QUESTS = (
     # A streak may change without an event, such as by a skip: it is read with the next one.
     *(
         it
-        for it in lives.QUESTS
+        for it in random_deeds.QUESTS
         if not any(isinstance(x, ReachStreak) for x in leaves(it.objective))
     ),
     Quest("broken", "Broken", Count(StreakBroken, 2), reward=Reward(1), start="auto"),
@@ -51,7 +51,7 @@ QUESTS = (
     ),
     Quest("late", "4", Count(HabitCompleted, 4), backdate=True, revoke="never", start="auto"),
 )
-TOLD = ("QuestCompleted", "BadgeUnlocked", "LevelReached", "ItemGranted")
+TYPES_EMITTED = ("QuestCompleted", "BadgeUnlocked", "LevelReached", "ItemGranted")
 
 
 def begun(store: Store, history: History) -> Actor:
@@ -60,7 +60,7 @@ def begun(store: Store, history: History) -> Actor:
     for quest in QUESTS:
         kit.quests.define(quest)
     if not kit.quests.rules().rules:
-        kit.quests.set_rules(lives.RULES)
+        kit.quests.set_rules(random_deeds.RULES)
     kit.quests.set_levels(Levels.table([5, 10, 40]))
     owner = f"owner{next(OWNERS)}"
     for quest in QUESTS:
@@ -69,7 +69,7 @@ def begun(store: Store, history: History) -> Actor:
     return Actor(kit, store, owner, history)
 
 
-def lived(actor: Actor, steps: Iterable[Dated], hours: Iterable[int]) -> Iterator[Dated | None]:
+def taken(actor: Actor, steps: Iterable[Dated], hours: Iterable[int]) -> Iterator[Dated | None]:
     """Take steps, and sweep at some hours in between; yield after each."""
     todo: list[tuple[timedelta, int, Dated | None]] = [
         *((timedelta(minutes=step.minute), 0, step) for step in steps),
@@ -85,13 +85,13 @@ def lived(actor: Actor, steps: Iterable[Dated], hours: Iterable[int]) -> Iterato
 
 
 def outcome(actor: Actor) -> dict[str, Any]:
-    """Return what quests and rules have told and given, without identities."""
+    """Return what quests and rules have emitted and given, without identities."""
     owner, habit = actor.habit.owner, str(actor.habit.id)
-    told = net(actor.kit, owner, *TOLD)
-    for fields in told.values():
+    emitted = net(actor.kit, owner, *TYPES_EMITTED)
+    for fields in emitted.values():
         fields.pop("granted_for", None)
     return {
-        "told": {key.replace(habit, "habit"): fields for key, fields in told.items()},
+        "emitted": {key.replace(habit, "habit"): fields for key, fields in emitted.items()},
         "balances": balances(actor.kit, owner),
     }
 
@@ -102,7 +102,7 @@ def test_a_rebuild_after_whatever_an_owner_does_repairs_nothing(store: Store, si
     @given(histories(tuple(KINDS), weeks=3), HOURS)
     def check(history: History, hours: set[int]) -> None:
         actor = begun(store, history)
-        for step in lived(actor, history.steps, hours):
+        for step in taken(actor, history.steps, hours):
             assert actor.kit.quests.rebuild(actor.habit.owner).repaired == (), step
 
     check()
@@ -118,7 +118,7 @@ def test_quests_of_whatever_an_owner_does_have_one_outcome_whoever_sweeps_when(
         found = []
         for sweeps in ((), hours):
             actor = begun(store, history)
-            for _ in lived(actor, history.steps, sweeps):
+            for _ in taken(actor, history.steps, sweeps):
                 pass
             actor.kit.clock.set(BEGIN + timedelta(days=40))
             actor.kit.sweep()

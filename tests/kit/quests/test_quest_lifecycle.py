@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
 
+from habitkit.coins import CoinsPosted
 from habitkit.errors import IdempotencyConflict, InvalidInput, NotFound
 from habitkit.habits import HabitCompleted
+from habitkit.predicates import field
 from habitkit.quests import (
     Count,
     Levels,
     Quest,
+    QuestStarted,
     QuestStateError,
     Reward,
+    Rule,
     Sum,
     Tier,
     Window,
@@ -51,8 +56,10 @@ def test_the_fifth_check_in_completes_and_pays_and_its_undo_takes_everything_bac
     done = check_in_days(kit, run, 5)
 
     last = done[-1].events
-    told = [event.type for event in last]
-    assert [told.count(it) for it in ("QuestCompleted", "BadgeUnlocked", "ItemGranted")] == [1] * 3
+    emitted = [event.type for event in last]
+    assert [emitted.count(it) for it in ("QuestCompleted", "BadgeUnlocked", "ItemGranted")] == [
+        1
+    ] * 3
     assert [event.level for event in last if event.type == "LevelReached"] == [2, 3]  # type: ignore[attr-defined]
     assert done[-1].coins == 100
     assert len({event.rev for event in kit.events.page("ada", limit=1000)[-8:]}) == 1
@@ -146,8 +153,15 @@ def test_what_does_not_exist_is_not_found_and_what_is_no_key_refused(kit: TestKi
         for key in ("", "a:b", 5, None):
             with pytest.raises(InvalidInput):
                 action("ada", key)  # type: ignore[arg-type]
-    with pytest.raises(NotFound):
-        kit.quests.progress("ada", "walk")
+    for read in (kit.quests.get, kit.quests.retire, partial(kit.quests.progress, "ada")):
+        with pytest.raises(NotFound):
+            read("walk")
+        for no_key in ("a:b", ["walk"]):
+            with pytest.raises(InvalidInput):
+                read(no_key)  # type: ignore[arg-type]
+    for author in ("a\x00", "\ud800", 5):
+        with pytest.raises(InvalidInput, match="by: expected"):
+            kit.quests.define(Quest("new", "New", WALK), by=author)  # type: ignore[arg-type]
     with pytest.raises(NotFound):
         kit.quests.level("ada")
 
@@ -276,3 +290,33 @@ def test_a_reward_is_claimed_once_by_however_many(kit: TestKit) -> None:
     assert found == ["CLAIMED", "refused as CLAIMED"]
     assert balances(kit) == (5, 0)
     assert types_of(kit).count("QuestClaimed") == 1
+
+
+def test_what_a_start_causes_counts_for_the_quest_that_it_starts(kit: TestKit) -> None:
+    kit.quests.set_rules([Rule("welcome", QuestStarted, give=Reward(coins=30))])
+    rich = Sum(CoinsPosted, "amount", 30, field("kind") == "reward")
+    for backdate in (False, True):
+        key = f"rich {backdate}"
+        kit.quests.define(Quest(key, key, rich, reward=Reward(badge=key), backdate=backdate))
+
+        assert kit.quests.start("ada", key).state == "COMPLETED"
+
+        assert the(kit, key).state == "COMPLETED"
+        assert key in {badge.name for badge in kit.quests.badges("ada")}
+    assert kit.quests.rebuild().repaired == ()
+
+
+def test_coins_that_are_held_count_for_a_level_until_they_are_spent(kit: TestKit) -> None:
+    kit.quests.set_levels(Levels.table([20, 30], currency="coin"))
+    kit.coins.award("ada", 19, idempotency_key="a")
+    hold = kit.coins.reserve("ada", 15, idempotency_key="h")
+    for amount, number in ((1, 2), (12, 3)):
+        kit.coins.award("ada", amount, idempotency_key=f"{amount}")
+        assert (
+            len(net(kit, "ada", "LevelReached")) == kit.quests.level("ada").number - 1 == number - 1
+        )
+
+    kit.coins.settle(hold.id)
+
+    assert (net(kit, "ada", "LevelReached"), kit.quests.level("ada").number) == ({}, 1)
+    assert kit.quests.rebuild().repaired == ()

@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 
 from habitkit.backends.memory import MemoryStore
 from habitkit.testing.contracts._sample_facts import NOW
-from tests.kit.quests.lives import (
+from tests.kit.quests.naive import Place, covered, happened, reached
+from tests.kit.quests.random_deeds import (
     DAY,
     DAYS,
     QUESTS,
     RULES,
     Deed,
-    Life,
+    Person,
     as_it_happened,
     at_minute,
     deeds,
     once_a_day,
     settled,
 )
-from tests.kit.quests.naive import Place, covered, happened, reached
 from tests.kit.support import examples
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ SIZES = pytest.mark.parametrize(
 HOURS = st.sets(st.integers(0, 24 * DAYS), max_size=12)
 
 
-def differences(life: Life) -> dict[str, object]:
+def differences(person: Person) -> dict[str, object]:
     """Return where the runs of an owner differ from the naive evaluation of the net events."""
-    net = life.kit.read(lambda tx: list(tx.stores.events.net(life.owner, TYPES, None)))
+    net = person.kit.read(lambda tx: list(tx.stores.events.net(person.owner, TYPES, None)))
     events = happened(net)
     wrong: dict[str, object] = {}
     places: dict[str, Place | None] = {}
     for quest in QUESTS:
-        for run in life.kit.quests.progress(life.owner, quest.key, all_periods=True):
+        for run in person.kit.quests.progress(person.owner, quest.key, all_periods=True):
             start: datetime = NOW
             counted = covered(quest, events, start, run.period)
             if quest.requires:
@@ -76,10 +76,10 @@ def test_what_is_complete_follows_from_the_net_events_and_a_rebuild_repairs_noth
 ) -> None:
     @examples(store, in_memory=15 * size, in_sqlite=2 * size)
     @given(deeds(), HOURS)
-    def check(life: list[Deed], hours: set[int]) -> None:
-        lived = Life(store).live(as_it_happened(life), [60 * it for it in hours])
-        assert differences(lived) == {}
-        assert settled(lived) == ()
+    def check(some: list[Deed], hours: set[int]) -> None:
+        person = Person(store).take(as_it_happened(some), [60 * it for it in hours])
+        assert differences(person) == {}
+        assert settled(person) == ()
 
     check()
 
@@ -88,10 +88,10 @@ def test_what_is_complete_follows_from_the_net_events_and_a_rebuild_repairs_noth
 def test_the_same_facts_in_another_order_have_one_outcome(store: Store, size: int) -> None:
     @examples(store, in_memory=15 * size, in_sqlite=2 * size)
     @given(deeds(), st.integers(0, 999))
-    def check(life: list[Deed], seed: int) -> None:
-        lived = Life(store).live(as_it_happened(life))
-        again = Life(store).live(once_a_day(life, Random(seed)))
-        assert again.outcome() == lived.outcome()
+    def check(some: list[Deed], seed: int) -> None:
+        person = Person(store).take(as_it_happened(some))
+        again = Person(store).take(once_a_day(some, Random(seed)))
+        assert again.outcome() == person.outcome()
         assert differences(again) == {}
         assert settled(again) == ()
 
@@ -102,10 +102,10 @@ def test_the_same_facts_in_another_order_have_one_outcome(store: Store, size: in
 def test_whoever_sweeps_when_the_outcome_is_one(store: Store, size: int) -> None:
     @examples(store, in_memory=6 * size, in_sqlite=size)
     @given(deeds(), HOURS)
-    def check(life: list[Deed], hours: set[int]) -> None:
+    def check(some: list[Deed], hours: set[int]) -> None:
         daily = [DAY * day + 900 for day in range(DAYS)]
         found = [
-            Life(store).live(as_it_happened(life), sweeps).outcome()
+            Person(store).take(as_it_happened(some), sweeps).outcome()
             for sweeps in ([], daily, [60 * it for it in hours])
         ]
         assert found[1] == found[0]
@@ -121,10 +121,10 @@ def test_a_sqlite_file_and_the_memory_agree(store: Store, size: int) -> None:
 
     @examples(store, in_memory=1, in_sqlite=4 * size)
     @given(deeds(), HOURS)
-    def check(life: list[Deed], hours: set[int]) -> None:
+    def check(some: list[Deed], hours: set[int]) -> None:
         sweeps = [60 * it for it in hours]
         found = [
-            Life(it).live(as_it_happened(life), sweeps).outcome() for it in (store, MemoryStore())
+            Person(it).take(as_it_happened(some), sweeps).outcome() for it in (store, MemoryStore())
         ]
         assert found[0] == found[1]
 
@@ -135,13 +135,13 @@ def test_a_sqlite_file_and_the_memory_agree(store: Store, size: int) -> None:
 def test_a_rebuild_after_each_step_finds_nothing(store: Store, size: int) -> None:
     @examples(store, in_memory=5 * size, in_sqlite=size)
     @given(deeds(10), st.integers(0, 999))
-    def check(life: list[Deed], seed: int) -> None:
-        lived = Life(store)
-        for act in once_a_day(life, Random(seed)):
-            lived.kit.clock.set(max(lived.kit.clock.now(), at_minute(act.minute)))
-            lived.do(act)
-            assert settled(lived) == (), act
-            assert differences(lived) == {}, act
+    def check(some: list[Deed], seed: int) -> None:
+        person = Person(store)
+        for act in once_a_day(some, Random(seed)):
+            person.kit.clock.set(max(person.kit.clock.now(), at_minute(act.minute)))
+            person.do(act)
+            assert settled(person) == (), act
+            assert differences(person) == {}, act
 
     check()
 
@@ -150,13 +150,13 @@ def test_a_rebuild_after_each_step_finds_nothing(store: Store, size: int) -> Non
 def test_a_preview_says_what_is_paid_by_a_kit_with_these_rules(size: int) -> None:
     @examples(MemoryStore(), in_memory=15 * size, in_sqlite=0)
     @given(deeds())
-    def check(life: list[Deed]) -> None:
+    def check(some: list[Deed]) -> None:
         rules = [rule for rule in RULES if rule.name != "quest"]
-        acts = as_it_happened(life)
-        without = Life(MemoryStore(), quests=(), rules=()).live(acts)
+        acts = as_it_happened(some)
+        without = Person(MemoryStore(), quests=(), rules=()).take(acts)
         before = without.outcome(), without.kit.events.page(without.owner, limit=1000)
         report = without.kit.quests.preview(rules)
-        paying = Life(MemoryStore(), quests=(), rules=rules).live(acts)
+        paying = Person(MemoryStore(), quests=(), rules=rules).take(acts)
 
         coins, xp = paying.outcome()["balances"]
         items = paying.kit.quests.items(paying.owner)

@@ -46,7 +46,7 @@ REWARD = Reward(coins=5, badge="two", item="hat")
 ALL_OF_IT = {"coins": 5, "xp": 0, "badges": {"two"}, "items": {"hat": 1}}
 NOTHING = {"coins": 0, "xp": 0, "badges": set(), "items": {}}
 KEYS = ("quest:pages:", "quest:tiers::1", "quest:tiers::2")
-TOLD = ("QuestCompleted", "QuestClaimed", "BadgeUnlocked", "ItemGranted")
+TYPES_EMITTED = ("QuestCompleted", "QuestClaimed", "BadgeUnlocked", "ItemGranted")
 
 
 def two(**options: Any) -> Quest:
@@ -108,16 +108,16 @@ def test_a_completion_is_taken_back_as_the_quest_says_until_its_day_is_sealed(
     before, state = wealth(kit), the(kit, "two").state
     assert before == (ALL_OF_IT if claimed or claim == "auto" else NOTHING)
     assert state == ("CLAIMED" if claimed else "COMPLETED")
-    told = net(kit, "ada", *TOLD)
+    emitted = net(kit, "ada", *TYPES_EMITTED)
     kit.clock.set(at("2026-01-04T00:00") + timedelta(microseconds=sealed))
 
     kit.habits.undo(first.id)
 
     if sealed or not revoked:
         assert (wealth(kit), the(kit, "two").state) == (before, state)
-        assert net(kit, "ada", *TOLD) == told
+        assert net(kit, "ada", *TYPES_EMITTED) == emitted
     else:
-        assert (wealth(kit), net(kit, "ada", *TOLD)) == (NOTHING, {})
+        assert (wealth(kit), net(kit, "ada", *TYPES_EMITTED)) == (NOTHING, {})
         assert (the(kit, "two").state, value(kit, "two")) == ("ACTIVE", 1)
         error = refused(QuestStateError, lambda: kit.quests.claim("ada", "two"))
         assert error.allowed == ("abandon",)
@@ -240,8 +240,8 @@ def test_an_event_of_one_key_that_says_less_takes_events_that_were_skipped_to_it
         ("d", 3, 0),
     ):
         read(kit, book, pages, minute)
-        told = net(kit, "ada", "QuestCompleted")
-        completed.append([told[it]["done_at"][14:16] if it in told else "" for it in KEYS])
+        emitted = net(kit, "ada", "QuestCompleted")
+        completed.append([emitted[it]["done_at"][14:16] if it in emitted else "" for it in KEYS])
         assert rebuilt(kit) == ()
 
     assert completed == [

@@ -142,8 +142,8 @@ def test_a_badge_is_unlocked_once_for_several_reasons_and_kept_while_one_is_left
     kit.quests.set_rules([rule])
     first, second = check_in_days(kit, run, 2)
     assert [it.unlocked_at for it in kit.quests.badges("ada")] == [at("2026-01-01T08:00")]
-    told = [event.type for event in (*first.events, *second.events)]
-    assert told.count("BadgeUnlocked") == 1
+    emitted = [event.type for event in (*first.events, *second.events)]
+    assert emitted.count("BadgeUnlocked") == 1
     kit.habits.undo(first.id)
     assert list(net(kit, "ada", "BadgeUnlocked")) == ["badge:runner"]
     kit.habits.undo(second.id)

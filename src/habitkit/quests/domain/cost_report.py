@@ -25,7 +25,7 @@ class OwnerCosts:
     """What rules give one owner.
 
     Attributes:
-        events: How many events were looked at.
+        events: How many events were evaluated.
         by_rule: By rule and what it gives how often, and how much.
     """
 
@@ -62,7 +62,7 @@ class CostReport:
     """What a rule set would have given for what has happened.
 
     Attributes:
-        owners: How many owners were looked at.
+        owners: How many owners there are in it.
         events: How many of their events.
         since: From when on, or None.
         rules: What each rule gives, in the order of rule and what it gives.

@@ -14,10 +14,14 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from habitkit.events import Retracted
+from habitkit.events import Event, Recorded, Retracted
 from habitkit.experiments.domain.event_values import instant_of
+from habitkit.habits.events import HabitChanged
 
-__all__ = ["CountedEvent", "credited", "is_final"]
+__all__ = ["NEVER_COUNTED", "CountedEvent", "credited", "is_final"]
+
+NEVER_COUNTED = tuple(kind.__name__ for kind in (Event, HabitChanged, Recorded, Retracted))
+"""The types that no rule is on and no quest counts: of no event, of many, or not kept."""
 
 _RETRACTED = Retracted.__name__
 _CREDITS = ("full", "history", "automatic")

@@ -192,16 +192,6 @@ class Levels:
             raise InvalidInput("number", given=number, expected=f"an int from 1 to {self.highest}")
         return self.needs[number - 2] if number > 1 else 0
 
-    def crossed(self, before_xp: int, after_xp: int) -> range:
-        """Return the levels that are reached when one balance becomes another, lowest first.
-
-        Of a balance that falls it is empty; with the two exchanged it is the levels that are lost.
-
-        Raises:
-            InvalidInput: If a balance is not an int.
-        """
-        return range(self.number_of(before_xp) + 1, self.number_of(after_xp) + 1)
-
     def to_dict(self) -> dict[str, Any]:
         """Return the levels as a JSON object."""
         return {"needs": list(self.needs), "currency": self.currency}

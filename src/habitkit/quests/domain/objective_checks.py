@@ -8,7 +8,8 @@ from typing import Any
 
 from habitkit._text import storable
 from habitkit.errors import InvalidInput
-from habitkit.events import Event, Recorded, Retracted
+from habitkit.events import Event
+from habitkit.quests.domain.counted_events import NEVER_COUNTED
 
 __all__ = [
     "amount_of",
@@ -30,8 +31,6 @@ _LARGEST_AMOUNT = Decimal(10**18)
 _MOST_DECIMALS = 18
 _SMALLEST_AMOUNT = Decimal(1).scaleb(-_MOST_DECIMALS)
 _MOST_ENTRIES = 100
-_UNTYPED = (Event, Recorded, Retracted)
-_RESERVED = {kind.__name__ for kind in _UNTYPED}
 
 
 def members(
@@ -82,16 +81,16 @@ def type_name(given: str | type[Event]) -> str:
     """Return the type of events that a host gives as its class or its name.
 
     Raises:
-        InvalidInput: If it is neither, or a class that many types have in common.
+        InvalidInput: If it is neither, or that of an event that no quest counts.
     """
-    untyped: object = given
-    if isinstance(untyped, type) and issubclass(untyped, Event) and untyped not in _UNTYPED:
-        return untyped.__name__
-    if isinstance(untyped, str) and _is_text(untyped, _LONGEST_TYPE) and untyped not in _RESERVED:
-        return untyped
+    untyped: Any = given
+    is_class = isinstance(untyped, type) and issubclass(untyped, Event)
+    name: Any = untyped.__name__ if is_class else untyped
+    if isinstance(name, str) and _is_text(name, _LONGEST_TYPE) and name not in NEVER_COUNTED:
+        return str(name)
     expected = (
         f"a class of events, or the name of 1 to {_LONGEST_TYPE} characters under which they are "
-        "recorded"
+        f"recorded, and none of {', '.join(NEVER_COUNTED)}"
     )
     raise InvalidInput("event", given=given, expected=expected)
 

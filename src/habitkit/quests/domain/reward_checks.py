@@ -8,8 +8,9 @@ from uuid import UUID
 
 from habitkit._text import storable
 from habitkit.errors import InvalidInput
-from habitkit.events import Event, Recorded, Retracted
+from habitkit.events import Event
 from habitkit.quests.domain.amounts import Amount, checked_amount
+from habitkit.quests.domain.counted_events import NEVER_COUNTED
 
 __all__ = [
     "LONGEST_CURRENCY",
@@ -29,7 +30,6 @@ LONGEST_CURRENCY = 50
 LONGEST_NAME = 100
 _MOST_CURRENCIES = 100
 _MOST_FREEZES = 1000
-_OF_NO_RULE = {Event.__name__, Recorded.__name__, Retracted.__name__}
 _OWN = {"coin": "coins", "xp": "xp"}
 
 
@@ -152,7 +152,7 @@ def type_name(given: type[Event] | str) -> str:
     untyped: Any = given
     is_class = isinstance(untyped, type) and issubclass(untyped, Event)
     name: Any = untyped.__name__ if is_class else untyped
-    if is_name(name) and name not in _OF_NO_RULE:
+    if is_name(name) and name not in NEVER_COUNTED:
         return str.__str__(name)
-    expected = f"a class of events or its name, and none of {', '.join(sorted(_OF_NO_RULE))}"
+    expected = f"a class of events or its name, and none of {', '.join(NEVER_COUNTED)}"
     raise InvalidInput("on", given=given, expected=expected)

@@ -10,9 +10,11 @@ from attrs import field, frozen
 
 from habitkit.errors import InvalidInput
 from habitkit.quests.domain.counted_events import CountedEvent
+from habitkit.quests.domain.counting import digest_of
 
 __all__ = ["Limit", "Once", "PerDay", "PerSlot", "as_limit", "limit_from_dict"]
 
+_LONGEST_ID = 100
 _MOST_PER_DAY = 1_000_000
 _EXPECTED = "PerDay(n), PerSlot(), Once() or None"
 
@@ -55,7 +57,10 @@ class PerSlot:
             event: The event.
             day: Its habit day, if it has none in its fields.
         """
-        return f"{event.fields.get('habit_id', '')}:{(event.day or day).isoformat()}"
+        habit = event.fields.get("habit_id", "")
+        if not isinstance(habit, str) or len(habit) > _LONGEST_ID:  # as a host's own event may say
+            habit = digest_of(habit)  # an index takes no longer texts
+        return f"{habit}:{(event.day or day).isoformat()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as a JSON object."""

@@ -1,6 +1,6 @@
-"""Random lives of an owner with quests, so that one can be repeated in other orders.
+"""Random deeds of an owner with quests, which can be repeated in other orders.
 
-A life is a list of deeds. Each is done at a minute of its own, and becomes known up to twelve hours
+Each is done at a minute of its own, and becomes known up to twelve hours
 later; a check-in may be undone up to twelve hours after that. So all that is known is known before
 anything is sealed, also where it becomes known a day later.
 """
@@ -111,7 +111,7 @@ RULES = (
     Rule("busy", HabitCompleted, give=Reward(coins=50), limit=PerDay(1)),
     Rule("quest", QuestCompleted, field("quest").in_(["all", "day"]), Reward(coins=1000)),
 )
-TOLD = (
+TYPES_EMITTED = (
     *("QuestCompleted", "QuestExpired", "QuestClaimed", "BadgeUnlocked", "LevelReached"),
     "ItemGranted",
 )
@@ -147,7 +147,7 @@ class Act(NamedTuple):
 
 @st.composite
 def deeds(draw: st.DrawFn, size: int = 10) -> list[Deed]:
-    """Draw a life in which most of the days are done."""
+    """Draw deeds with which most of the days are done."""
     late = st.one_of(st.just(0), st.integers(0, _HALF_DAY - 1))
     undone = st.one_of(st.none(), st.none(), st.none(), st.integers(1, _HALF_DAY - 1))
     found = []
@@ -173,7 +173,7 @@ def deeds(draw: st.DrawFn, size: int = 10) -> list[Deed]:
     return found
 
 
-class Life:
+class Person:
     """One owner on a kit of its own, who takes deeds in some order."""
 
     def __init__(
@@ -196,7 +196,7 @@ class Life:
                 self.kit.quests.start(self.owner, quest.key)
         self.facts: dict[Deed, UUID] = {}
 
-    def live(self, acts: Iterable[Act], sweeps: Iterable[int] = ()) -> Life:
+    def take(self, acts: Iterable[Act], sweeps: Iterable[int] = ()) -> Person:
         """Do things at their times, sweep at some minutes, and once four days after the end."""
         minutes = [it for it in sweeps if it < DAYS * DAY]
         todo: list[tuple[int, int, Act | None]] = [
@@ -239,17 +239,17 @@ class Life:
                 key = key.replace(habit, name)
             return key
 
-        told = net(self.kit, self.owner, *TOLD)
-        for fields in told.values():
+        emitted = net(self.kit, self.owner, *TYPES_EMITTED)
+        for fields in emitted.values():
             fields.pop("granted_for", None)
         grants = self.kit.export(self.owner)["quests"]["grants"]
         keys = [
             f"{key}:{rule.name}{more}" for key in self._keys() for rule in RULES for more in MORE
         ]
-        keys += [f"{key}{more}" for key in told for more in MORE]
+        keys += [f"{key}{more}" for key in emitted for more in MORE]
         paid = entitlements(self.store, self.owner, keys)
         return {
-            "told": {named(key): fields for key, fields in told.items()},
+            "emitted": {named(key): fields for key, fields in emitted.items()},
             "grants": {named(it["key"]): (it["kind"], it["name"]) for it in grants},
             "paid": {named(key): amount for key, amount in paid.items()},
             "balances": balances(self.kit, self.owner),
@@ -264,14 +264,14 @@ MORE = ("", ":xp", ":badge", ":item")
 
 
 def at_minute(minute: int) -> datetime:
-    """Return the instant of a minute of a life."""
+    """Return the instant of a minute after the beginning."""
     return NOW + timedelta(minutes=minute)
 
 
-def as_it_happened(life: Iterable[Deed]) -> list[Act]:
+def as_it_happened(some: Iterable[Deed]) -> list[Act]:
     """Return what becomes known when it does."""
     acts = []
-    for deed in life:
+    for deed in some:
         known = deed.done + deed.late
         acts.append(Act(known, deed, is_undo=False))
         if deed.undone is not None and deed.kind != "walk":
@@ -279,19 +279,19 @@ def as_it_happened(life: Iterable[Deed]) -> list[Act]:
     return sorted(acts, key=lambda it: (it.minute, it.is_undo, it.deed.done))
 
 
-def once_a_day(life: Iterable[Deed], random: Random) -> list[Act]:
+def once_a_day(some: Iterable[Deed], random: Random) -> list[Act]:
     """Return what becomes known at the end of each day, in a random order."""
-    acts = [it._replace(minute=-(-it.minute // DAY) * DAY) for it in as_it_happened(life)]
+    acts = [it._replace(minute=-(-it.minute // DAY) * DAY) for it in as_it_happened(some)]
     random.shuffle(acts)
     acts.sort(key=lambda it: it.minute)
     for number, act in enumerate(acts):
         if act.is_undo:
-            told = next(n for n, it in enumerate(acts) if it.deed == act.deed and not it.is_undo)
-            if told > number:
-                acts[number], acts[told] = acts[told], act
+            emitted = next(n for n, it in enumerate(acts) if it.deed == act.deed and not it.is_undo)
+            if emitted > number:
+                acts[number], acts[emitted] = acts[emitted], act
     return acts
 
 
-def settled(life: Life) -> tuple[str, ...]:
+def settled(person: Person) -> tuple[str, ...]:
     """Return what a rebuild of everything of an owner finds."""
-    return life.kit.quests.rebuild(life.owner).repaired
+    return person.kit.quests.rebuild(person.owner).repaired
