@@ -50,7 +50,8 @@ def set_rules(
         tx: The transaction.
         rules: All rules that are to be in force then, each with a name of its own on its event.
         effective: From when on, aware; not in the past and after every change so far. Now by
-            default.
+            default: an action that is under way at this very moment may still use the old rules,
+            so choose an instant that has not come yet where that matters.
         by: Who changes them.
         note: Why.
 
