@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 from attrs import fields, has
@@ -225,7 +225,7 @@ def _plain(value: object) -> object:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if _is_by_dict(type(value)):
-        return value.to_dict()  # type: ignore[attr-defined]
+        return cast("Any", value).to_dict()
     if isinstance(value, Event):
         own = {name: getattr(value, name) for name in _all_fields(type(value))}
         return {"type": type(value).__name__, **own}

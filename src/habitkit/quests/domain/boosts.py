@@ -88,10 +88,11 @@ def _currencies(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def _stacking(_: object, __: object, value: Any) -> None:
+def _stacking(value: Stacking) -> Stacking:
     if value not in _STACKINGS:
         expected = "one of " + ", ".join(map(repr, _STACKINGS))
         raise InvalidInput("stacking", given=value, expected=expected)
+    return value
 
 
 @frozen
@@ -127,7 +128,7 @@ class Boost:
     start: datetime = field(converter=_start)
     end: datetime = field(converter=_end)
     currencies: tuple[str, ...] = field(default=("coin", "xp"), converter=_currencies)
-    stacking: Stacking = field(default="compound", validator=_stacking)
+    stacking: Stacking = field(default="compound", converter=_stacking)
 
     def __attrs_post_init__(self) -> None:
         """Refuse a boost that never holds.
