@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from habitkit.quests.domain.counted_events import CountedEvent
-    from habitkit.quests.domain.rewards import Due, Rule
+    from habitkit.quests.domain.rewards import Due, Reward, Rule
     from habitkit.quests.domain.rule_book import RuleBook
 
 __all__ = ["CostReport", "OwnerCosts", "RuleCost", "costs_of", "report_of"]
@@ -132,30 +132,47 @@ def costs_of(
     """
     count = 0
     found: dict[tuple[str, str], tuple[int, int]] = {}
+    is_fixed = {id(it) for each in book.versions for it in each.rules if _is_fixed(it.give)}
+    fixed: dict[int, tuple[Rule, CountedEvent, int]] = {}
     groups: dict[tuple[str, str], list[tuple[Rule, CountedEvent]]] = {}
     for event in events:
         count += 1
         for rule in book.in_force(event):
-            if rule.limit is None:
-                _add(found, book, rule, event)
-            else:
+            if rule.limit is not None:
                 group = rule.limit.group(event, day_of(event))
                 groups.setdefault((rule.name, group), []).append((rule, event))
+            elif id(rule) in is_fixed and not book.boosts:
+                _, __, times = fixed.get(id(rule), (rule, event, 0))
+                fixed[id(rule)] = (rule, event, times + 1)
+            else:
+                _add(found, book, rule, event)
+    for rule, event, times in fixed.values():  # it is the same for each of them
+        _add(found, book, rule, event, times)
     for members in groups.values():
-        members.sort(key=lambda it: it[1].place)
         most = max(rule.limit.most for rule, _ in members if rule.limit is not None)
+        if len(members) > most:
+            members.sort(key=lambda it: it[1].place)
         for rule, event in members[:most]:
             _add(found, book, rule, event)
     return OwnerCosts(count, found)
 
 
+def _is_fixed(reward: Reward) -> bool:
+    """Return whether a reward is the same for all events."""
+    return not reward.freezes and all(type(part.amount) is int for part in reward.parts)
+
+
 def _add(
-    found: dict[tuple[str, str], tuple[int, int]], book: RuleBook, rule: Rule, event: CountedEvent
+    found: dict[tuple[str, str], tuple[int, int]],
+    book: RuleBook,
+    rule: Rule,
+    event: CountedEvent,
+    times: int = 1,
 ) -> None:
     for due in book.given(rule, event, rule.name):
         key = (rule.name, _gives(due))
-        times, amount = found.get(key, (0, 0))
-        found[key] = (times + 1, amount + due.amount)
+        before, amount = found.get(key, (0, 0))
+        found[key] = (before + times, amount + due.amount * times)
 
 
 def _gives(due: Due) -> str:
