@@ -1,0 +1,1 @@
+"""Alerts: rules on metrics, evaluated by the kit and sent to receivers."""

@@ -1,0 +1,89 @@
+"""The values of alerts: rules, their groups, states and changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from attrs import frozen
+
+from habitkit.metrics.domain.series import Labels
+
+__all__ = ["AlertState", "Change", "Observed", "RuleState"]
+
+Phase: TypeAlias = Literal["pending", "firing", "resolved"]
+
+
+@frozen
+class Observed:
+    """What the expressions of a rule returned at one instant, by labels.
+
+    Attributes:
+        when: The samples of ``when``: an alert is true for each.
+        until: Those of ``until``; None if the rule has none.
+        left: Those of the left side of ``when``, if that is a comparison; None if it is none.
+        error: Why the query failed; None if it did not. The rest is empty then.
+    """
+
+    when: Mapping[Labels, float]
+    until: Mapping[Labels, float] | None = None
+    left: Mapping[Labels, float] | None = None
+    error: str | None = None
+
+
+@frozen
+class AlertState:
+    """One alert: a rule and a label set.
+
+    Attributes:
+        labels: The sample's labels, then the rule's, then ``alertname``.
+        phase: Pending, firing, or resolved: remembered for 15 minutes.
+        value: The sample's last value; NaN where there was none.
+        active_at: Since when it is true.
+        fired_at: When it began to fire; None before.
+        false_since: When a firing one was first false; None if it is true.
+        resolved_at: When it was resolved; None before.
+        reason: ``no_data`` or ``limit`` where it was that, else empty.
+    """
+
+    labels: Labels
+    phase: Phase
+    value: float
+    active_at: datetime
+    fired_at: datetime | None = None
+    false_since: datetime | None = None
+    resolved_at: datetime | None = None
+    reason: str = ""
+
+
+@frozen
+class RuleState:
+    """What is kept of a rule between two evaluations.
+
+    Attributes:
+        alerts: Its alerts by labels.
+        seen: When each label set of the left side of ``when`` last had a sample, for 24 hours.
+        evaluated_at: The instant of the last evaluation; None before the first.
+        error: Why the last evaluation failed; None if it did not.
+        changes: The instants of fired and resolved by labels, for flapping.
+    """
+
+    alerts: Mapping[Labels, AlertState] = {}
+    seen: Mapping[Labels, datetime] = {}
+    evaluated_at: datetime | None = None
+    error: str | None = None
+    changes: Mapping[Labels, tuple[datetime, ...]] = {}
+
+
+@frozen
+class Change:
+    """An alert that began to be pending or to fire, was resolved, or was dropped.
+
+    Attributes:
+        kind: What happened.
+        alert: The alert after it.
+    """
+
+    kind: Literal["pending", "firing", "resolved", "dropped"]
+    alert: AlertState

@@ -1,0 +1,1 @@
+"""Metrics: instruments, their time series, and queries on them."""
