@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from habitkit.alerts.settings import AlertSettings
     from habitkit.clock import Clock
     from habitkit.coins.settings import CoinSettings
     from habitkit.events import Event
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
 
-NAMES = ("journal", "habits", "quests", "coins", "flags", "experiments")
+NAMES = ("journal", "habits", "quests", "coins", "flags", "experiments", "alerts")
 """The modules, in the order in which a sweep visits them."""
 
 
@@ -38,6 +39,7 @@ class KitOptions(TypedDict, total=False):
         quests: The host's own kinds of objectives.
         flags: Where flags come from, and how often they are refreshed.
         experiments: How exposures are stored.
+        alerts: Groups of rules on metrics, and who is notified.
     """
 
     clock: Clock | None
@@ -48,6 +50,7 @@ class KitOptions(TypedDict, total=False):
     quests: QuestSettings | None
     flags: FlagSettings | None
     experiments: ExperimentSettings | None
+    alerts: AlertSettings | None
 
 
 @cache

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import delete, false
 
+from habitkit.alerts.store import ALERTS
 from habitkit.backends.sqlalchemy import _error_mapping
+from habitkit.backends.sqlalchemy._alerts import Alerts
 from habitkit.backends.sqlalchemy._audit import Audit
 from habitkit.backends.sqlalchemy._experiments import Experiments
 from habitkit.backends.sqlalchemy._expiring import ExpiringAwards
@@ -88,6 +90,7 @@ _PORTS: dict[Port[Any], Callable[[Link], object]] = {
     EXPERIMENTS: Experiments,
     QUESTS: Quests,
     DEFINITIONS: Definitions,
+    ALERTS: Alerts,
 }
 MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name, EXPIRING.name})
 

@@ -30,6 +30,7 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | ``FlagsContract`` | stores that keep ``flags`` | ``store`` |
 | ``ExperimentsContract`` | stores that keep ``experiments`` | ``store`` |
 | ``QuestsContract`` | stores that keep ``quests`` | ``store`` |
+| ``AlertsContract`` | stores that keep ``alerts`` | ``store`` |
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
 | ``AsyncStoreContract`` | every ``AsyncStore``, before the contracts of modules | ``open_store`` |
 | ``AsyncHostTransactionsContract`` | the same for an ``AsyncStore`` | also ``host`` |
@@ -53,6 +54,7 @@ import pytest
 for _module in iter_modules(__path__, f"{__name__}."):
     pytest.register_assert_rewrite(_module.name)
 
+from habitkit.testing.contracts._alerts_contract import AlertsContract  # noqa: E402
 from habitkit.testing.contracts._async import AsyncContract, LoopThread  # noqa: E402
 from habitkit.testing.contracts._async_cache import AsyncCacheContract  # noqa: E402
 from habitkit.testing.contracts._async_contracts import (  # noqa: E402
@@ -72,6 +74,7 @@ from habitkit.testing.contracts._quests_contract import QuestsContract  # noqa: 
 from habitkit.testing.contracts._store_contract import StoreContract  # noqa: E402
 
 __all__ = [
+    "AlertsContract",
     "AllContracts",
     "AsyncCacheContract",
     "AsyncContract",
@@ -100,5 +103,6 @@ class AllContracts(
     FlagsContract,
     ExperimentsContract,
     QuestsContract,
+    AlertsContract,
 ):
     """The contracts of all modules, for a store that supports every one of them."""
