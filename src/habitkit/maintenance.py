@@ -43,6 +43,8 @@ def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
         InvalidInput: If the limit is not acceptable.
     """
     limit = ids.limit(limit)
+    observer = settings.observer
+    began = 0 if observer is None else observer.ticks()
     counts: dict[str, int] = {}
     failures: list[Failure] = []
     errors: list[Exception] = []
@@ -61,6 +63,8 @@ def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
             counts[name] = swept.count
             failures += swept.failures
             more = more or swept.more
+    if observer is not None:
+        observer.swept(began)
     if errors and len(errors) == len(counts):
         raise errors[0]  # the store itself cannot be reached
     return SweepReport(counts=counts, failures=tuple(failures), more=more)

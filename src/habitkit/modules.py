@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
 
-NAMES = ("journal", "habits", "quests", "coins", "flags", "experiments")
+NAMES = ("journal", "habits", "quests", "coins", "flags", "experiments", "metrics")
 """The modules, in the order in which a sweep visits them."""
 
 

@@ -69,7 +69,10 @@ def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
         (dead if given_up else failures).append(Failure(delivery.id.text, error, attempts))
     if delivered[done:]:
         yield Call(_renew, (delivered[done:], ()))
-    return RelayReport(len(delivered), tuple(failures), tuple(dead))
+    report = RelayReport(len(delivered), tuple(failures), tuple(dead))
+    if settings.observer is not None:
+        settings.observer.relayed(report)
+    return report
 
 
 _HALF_A_CLAIM = timedelta(seconds=CLAIM_SECONDS / 2)
