@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -14,15 +15,15 @@ from habitkit import ids
 from habitkit.alerts.domain.advance import advance
 from habitkit.alerts.domain.model import AlertState, Observed, RuleState
 from habitkit.alerts.domain.rules import ALERTNAME
+from habitkit.alerts.domain.state_json import rule_state_from_dict, rule_state_to_dict
 from habitkit.alerts.events import AlertFired, AlertResolved
 from habitkit.alerts.settings import AlertSettings
 from habitkit.alerts.store import ALERTS, GroupRow
-from habitkit.clock import stopwatch
 from habitkit.errors import ConfigurationError, UsageError
 from habitkit.journal.domain.model import Failure
 from habitkit.journal.domain.rules import reason
 from habitkit.metrics.domain.expressions import parts
-from habitkit.metrics.queries import QueryLimits, query_all
+from habitkit.metrics.errors import SeriesUnavailable
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from habitkit.alerts.domain.rules import Alert, AlertGroup
     from habitkit.events import Event
     from habitkit.metrics.domain.expressions import Expression
+    from habitkit.metrics.base import BaseMetrics
     from habitkit.metrics.port import AsyncSeriesStore, SeriesStore
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
@@ -38,34 +40,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluated", "evaluate_groups", "load_states"]
 
+_log = logging.getLogger("habitkit.alerts")
+
 _OFFSET_SECONDS = 15
 """How long the other writers have to flush the end of the data, where they share the store."""
 
 _SKEW = timedelta(minutes=2)
 _SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Metrics(Protocol):
-    """What is needed of a kit's metrics: to flush them, and their store."""
-
-    @property
-    def series(self) -> SeriesStore | AsyncSeriesStore:
-        """The store of time series."""
-        ...
-
-    @property
-    def steps(self) -> Flushing:
-        """The calls that are workflows."""
-        ...
-
-
-class Flushing(Protocol):
-    """What writes the recorded values of this process into the store."""
-
-    def flush(self) -> Steps[Any]:
-        """Write them, in steps."""
-        ...
 
 
 @frozen
@@ -96,15 +78,11 @@ class _Done:
 
 
 def evaluate_groups(settings: KitSettings, limit: int = 1000) -> Steps[Evaluated]:
-    """Evaluate the groups that are due, up to a limit; one that fails stops no other.
-
-    Raises:
-        ConfigurationError: If there are groups, but the kit has no metrics.
-    """
+    """Evaluate the groups that are due, up to a limit; one that fails stops no other."""
     groups = settings.of(AlertSettings).groups
     if not groups:
         return Evaluated({})
-    metrics = _metrics_of(settings)
+    metrics: BaseMetrics = settings.kit_metrics.get()
     now = settings.clock.now()
     instants = {group.name: _instant(group, now, metrics.series) for group in groups}
     last: dict[str, datetime] = yield Call(_evaluated, (), write=False)
@@ -136,15 +114,7 @@ def evaluate_groups(settings: KitSettings, limit: int = 1000) -> Steps[Evaluated
 def load_states(row: GroupRow | None) -> dict[str, RuleState]:
     """Return the states of a group's rules by their keys."""
     stored = {} if row is None else json.loads(row.state)
-    return {key: RuleState.from_dict(state) for key, state in stored.items()}
-
-
-def _metrics_of(settings: KitSettings) -> Metrics:
-    metrics: Metrics | None = settings.metrics
-    if metrics is None:
-        msg = "alerts: expected a kit with metrics, such as HabitKit(store, metrics=Metrics())"
-        raise ConfigurationError(msg)
-    return metrics
+    return {key: rule_state_from_dict(state) for key, state in stored.items()}
 
 
 def _instant(
@@ -170,32 +140,26 @@ def _is_due(group: AlertGroup, last: datetime | None, at: datetime) -> bool:
 
 
 def _observe(
-    metrics: Metrics, groups: Sequence[AlertGroup], instants: Mapping[str, datetime], now: datetime
+    metrics: BaseMetrics, groups: Sequence[AlertGroup], instants: Mapping[str, datetime], now: datetime
 ) -> Steps[dict[str, dict[str, Observed]]]:
     """Return what the expressions of groups return, by group and the rule's key.
 
     This process's own values are flushed first. If that fails, what is stored is still worth
     evaluating; if the store cannot be read, it is the rules that fail.
     """
-    try:
-        yield from metrics.steps.flush()
-    except (UsageError, ConfigurationError):
-        raise
-    except Exception:  # noqa: BLE001, S110 - see above
-        pass
+    if metrics.series.shared:  # or a query does it
+        try:
+            yield from metrics.steps.flush()
+        except SeriesUnavailable as error:
+            _log.warning("cannot flush the metrics before alerts are evaluated: %s", error)
     observed: dict[str, dict[str, Observed]] = {}
     for at in sorted({instants[group.name] for group in groups}):
         here = [group for group in groups if instants[group.name] == at]
         plans = {(group.name, rule.key): _expressions(rule) for group in here for rule in group.rules}
         wanted = [it for plan in plans.values() for it in plan.values()]
         try:
-            found = yield from query_all(
-                metrics.series, wanted, _seconds(at), _seconds(now), limits=QueryLimits(),
-                elapsed=stopwatch(),
-            )
-        except (UsageError, ConfigurationError):
-            raise
-        except Exception as error:  # noqa: BLE001 - it is the rules that fail
+            found = yield from metrics.steps.query_all(wanted, _seconds(at))
+        except SeriesUnavailable as error:
             found = [error] * len(wanted)
         results = {id(it): result for it, result in zip(wanted, found, strict=True)}
         for (group, key), plan in plans.items():
@@ -248,7 +212,7 @@ def _evaluate(
         advanced = advance(
             rule, state, observed[rule.key], at, every_seconds=group.every_seconds, limit=group.limit
         )
-        states[rule.key] = advanced.state.to_dict()
+        states[rule.key] = rule_state_to_dict(advanced.state)
         if advanced.state.error is not None:
             failures.append(Failure(f"{group.name}: {rule.name}", advanced.state.error))
         for change in advanced.changes:
