@@ -271,7 +271,7 @@ def _after_gap(rule: Alert, alert: AlertState, gap: timedelta, at: datetime) -> 
     wait = timedelta(seconds=rule.for_seconds)
     if wait < _LEAST_LEFT or gap > _LONGEST_GAP:
         return evolve(alert, active_at=at)
-    return evolve(alert, active_at=min(alert.active_at + gap, at + _LEAST_LEFT - wait))
+    return evolve(alert, active_at=max(alert.active_at + gap, at + _LEAST_LEFT - wait))
 
 
 def _set_back(state: RuleState, by: timedelta) -> RuleState:
