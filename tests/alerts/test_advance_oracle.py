@@ -177,7 +177,9 @@ class Oracle:
                 kind = "dropped" if old is not None and old.phase == "pending" else None
             elif old is None or old.phase != new.phase:
                 kind = new.phase
-            turned = [it for it in self.turned_ago.pop(labels, []) if flap and it < flap.over_seconds]
+            turned = [
+                it for it in self.turned_ago.pop(labels, []) if flap and it < flap.over_seconds
+            ]
             turned += [0] if kind in {"firing", "resolved"} and flap else []
             if turned:
                 self.turned_ago[labels] = turned
@@ -226,7 +228,9 @@ def some_observed(rng: Random, rule: Alert, depths: dict[Labels, int]) -> Observ
         depths[SAMPLES[3]] = 7
     return Observed(
         when={labels: it for labels, it in depths.items() if it > 5},
-        until={labels: it for labels, it in depths.items() if it < 2} if rule.until else None,
+        until={labels: it for labels, it in depths.items() if it < 2}
+        if rule.until is not None
+        else None,
         left=dict(depths) if rng.random() < 0.97 else None,
     )
 
@@ -245,8 +249,9 @@ def check(seed: int) -> set[str]:
     rng = Random(seed)
     flap, until = rng.random() < 0.4, rng.random() < 0.4
     rule = some_rule(rng, flap=flap, until=until)
-    oracle, state, t, depths, limit = Oracle(rule), RuleState(), 10**6, {}, 0
-    kinds = set()
+    oracle, state, t, limit = Oracle(rule), RuleState(), 10**6, 0
+    depths: dict[Labels, int] = {}
+    kinds: set[str] = set()
     for step in range(rng.randrange(5, 40)):
         if rng.random() < 0.05:
             rule = oracle.rule = some_rule(rng, flap=flap and rng.random() < 0.8, until=until)

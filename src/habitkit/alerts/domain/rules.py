@@ -15,6 +15,7 @@ from habitkit._text import storable
 from habitkit.alerts.domain.templates import checked_template
 from habitkit.errors import InvalidInput
 from habitkit.metrics.domain.durations import seconds
+from habitkit.metrics.domain.expressions import Expression, parts
 
 __all__ = ["ALERTNAME", "Alert", "AlertGroup", "Flap", "NoData", "checked_labels", "checked_name"]
 
@@ -78,13 +79,13 @@ def _is_number(value: Any, least: int, most: int) -> bool:
     return type(value) is int and least <= value <= most
 
 
-def _content(value: Any) -> Any:
-    """Return what expressions are compared by: theirs is an operator."""
-    return None if value is None else json.dumps(value.to_dict(), sort_keys=True)
+def _canonical(value: Expression | None) -> str | None:
+    """Return what expressions are compared by: ``==`` between them makes a comparison."""
+    return None if value is None else value.canonical()
 
 
 def _check_expression(what: str, value: Any) -> None:
-    if not hasattr(value, "to_dict"):
+    if not isinstance(value, Expression):
         expected = 'an expression, such as rate("requests", "5m") > 10'
         raise InvalidInput(what, given=value, expected=expected)
 
@@ -153,10 +154,10 @@ class Alert:
     """
 
     name: str = field()
-    when: Any = field(eq=_content)
+    when: Expression = field(eq=_canonical)
     for_: str | int = field(default="0s")
     keep_firing_for: str | int = field(default="0s")
-    until: Any = field(default=None, eq=_content)
+    until: Expression | None = field(default=None, eq=_canonical)
     no_data: NoData = field(default="ok")
     flap: Flap | None = field(default=None)
     labels: Mapping[str, str] = field(default=_NO_LABELS, converter=_labels, hash=False)
@@ -178,6 +179,9 @@ class Alert:
         checked_template("runbook", self.runbook)
         if self.no_data not in get_args(NoData):
             expected = "one of " + ", ".join(map(repr, get_args(NoData)))
+            raise InvalidInput("no_data", given=self.no_data, expected=expected)
+        if self.no_data != "ok" and not parts(self.when)[0]:
+            expected = '"ok", unless `when` is a comparison, such as last("depth") > 5'
             raise InvalidInput("no_data", given=self.no_data, expected=expected)
 
     @cached_property
@@ -220,11 +224,9 @@ class Alert:
         """
         more = {"for", "keep_firing_for", "until", "no_data", "flap", "labels", "summary"}
         found = _members("rule", content, {"name", "when"}, more | {"runbook"})
-        from habitkit.metrics.domain.expressions import from_dict  # type: ignore  # noqa
-
-        found["when"] = from_dict(found["when"])
+        found["when"] = Expression.from_dict(found["when"])
         if "until" in found:
-            found["until"] = from_dict(found["until"])
+            found["until"] = Expression.from_dict(found["until"])
         if "flap" in found:
             found["flap"] = Flap(**_members("flap", found["flap"], {"changes", "over"}, set()))
         if "for" in found:

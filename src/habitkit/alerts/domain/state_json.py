@@ -75,7 +75,9 @@ def rule_state_from_dict(content: Mapping[str, Any]) -> RuleState:
     evaluated_at = content.get("evaluated_at")
     return RuleState(
         alerts={alert.labels: alert for alert in alerts},
-        seen={labels_of(labels): datetime.fromisoformat(it) for labels, it in content.get("seen", ())},
+        seen={
+            labels_of(labels): datetime.fromisoformat(it) for labels, it in content.get("seen", ())
+        },
         evaluated_at=evaluated_at and datetime.fromisoformat(evaluated_at),
         error=content.get("error"),
         changes={
