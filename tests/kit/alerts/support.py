@@ -14,9 +14,11 @@ from habitkit.alerts.domain.rules import Alert, AlertGroup
 from habitkit.alerts.service import AlertService
 from habitkit.alerts.settings import AlertSettings
 from habitkit.binding import Sync
-from habitkit.metrics import ALL, last
 from habitkit.metrics.domain.expressions import Aggregate, Binary, Number
+from habitkit.metrics.domain.functions import last
+from habitkit.metrics.domain.matchers import ALL
 from habitkit.metrics.domain.series import Labels, labels_of
+from habitkit.metrics.port import Rolled
 from habitkit.store import Store
 
 EU, US = {"zone": "eu"}, {"zone": "us"}
@@ -29,15 +31,39 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 @define
 class Samples:
-    """Takes the place of queries: the values of gauges as a test has set them.
+    """Takes the place of a kit's metrics: the values of gauges as a test has set them.
 
     Attributes:
         of: The samples by name and labels, or what a query of the name raises.
         asked: The instants at which something was asked.
+        shared: Whether the store of time series is shared with other processes.
+        flushes: How often this process's values were flushed.
     """
 
     of: dict[str, dict[Labels, float] | Exception] = Factory(dict)
     asked: list[int] = Factory(list)
+    shared: bool = False
+    flushes: int = 0
+
+    @property
+    def series(self) -> Samples:
+        """The store of time series."""
+        return self
+
+    @property
+    def steps(self) -> Samples:
+        """The calls that are workflows."""
+        return self
+
+    def flush(self) -> Iterator[Any]:
+        """Count how often this process's values were flushed."""
+        yield from ()
+        self.flushes += 1
+
+    def maintain(self, _: int) -> Iterator[Any]:
+        """Roll nothing up."""
+        yield from ()
+        return Rolled(0)
 
     def set(self, name: str, value: float, labels: Mapping[str, str] = EU) -> None:
         """Set the value of a gauge."""
@@ -83,7 +109,7 @@ class World:
         self.kit = habitkit.testing.kit(store=store, alerts=settings)
         self.alerts = AlertService[Sync](self.kit._runner)
         self.samples = Samples() if samples is None else samples
-        self.kit.metrics.steps.query_all = self.samples.query_all  # type: ignore[method-assign,assignment]
+        self.kit._runner.settings.kit_metrics.made = self.samples
 
     def evaluate(self, value: float | None = None, *, seconds: float = 60) -> Any:
         """Move the clock on, set the depth in eu if a value is given, and evaluate."""
