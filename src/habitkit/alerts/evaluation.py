@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -27,12 +26,12 @@ from habitkit.metrics.errors import SeriesUnavailable
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from habitkit.alerts.domain.rules import Alert, AlertGroup
     from habitkit.events import Event
-    from habitkit.metrics.domain.expressions import Expression
     from habitkit.metrics.base import BaseMetrics
+    from habitkit.metrics.domain.expressions import Expression
     from habitkit.metrics.port import AsyncSeriesStore, SeriesStore
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
@@ -89,7 +88,7 @@ def evaluate_groups(settings: KitSettings, limit: int = 1000) -> Steps[Evaluated
     due = [it for it in groups if _is_due(it, last.get(it.name), instants[it.name])]
     if not due:
         return Evaluated({})
-    observed = yield from _observe(metrics, due[:limit], instants, now)
+    observed = yield from _observe(metrics, due[:limit], instants)
     done: dict[str, datetime] = {}
     failures: list[Failure] = []
     fired = resolved = 0
@@ -117,9 +116,7 @@ def load_states(row: GroupRow | None) -> dict[str, RuleState]:
     return {key: rule_state_from_dict(state) for key, state in stored.items()}
 
 
-def _instant(
-    group: AlertGroup, now: datetime, series: SeriesStore | AsyncSeriesStore
-) -> datetime:
+def _instant(group: AlertGroup, now: datetime, series: SeriesStore | AsyncSeriesStore) -> datetime:
     """Return the last instant at which a group is to be evaluated."""
     offset = group.offset_seconds
     if offset is None:
@@ -140,7 +137,9 @@ def _is_due(group: AlertGroup, last: datetime | None, at: datetime) -> bool:
 
 
 def _observe(
-    metrics: BaseMetrics, groups: Sequence[AlertGroup], instants: Mapping[str, datetime], now: datetime
+    metrics: BaseMetrics,
+    groups: Sequence[AlertGroup],
+    instants: Mapping[str, datetime],
 ) -> Steps[dict[str, dict[str, Observed]]]:
     """Return what the expressions of groups return, by group and the rule's key.
 
@@ -155,7 +154,9 @@ def _observe(
     observed: dict[str, dict[str, Observed]] = {}
     for at in sorted({instants[group.name] for group in groups}):
         here = [group for group in groups if instants[group.name] == at]
-        plans = {(group.name, rule.key): _expressions(rule) for group in here for rule in group.rules}
+        plans = {
+            (group.name, rule.key): _expressions(rule) for group in here for rule in group.rules
+        }
         wanted = [it for plan in plans.values() for it in plan.values()]
         try:
             found = yield from metrics.steps.query_all(wanted, _seconds(at))
@@ -173,8 +174,8 @@ def _expressions(rule: Alert) -> dict[str, Expression]:
     found = {"when": rule.when}
     if rule.until is not None:
         found["until"] = rule.until
-    is_comparison, left = parts(rule.when)
-    if is_comparison:
+    _, left = parts(rule.when)
+    if left is not None:
         found["left"] = left
     return found
 
@@ -183,7 +184,7 @@ def _observed(results: Mapping[str, Any]) -> Observed:
     for result in results.values():
         if isinstance(result, Exception):
             return Observed({}, error=reason(result))
-    samples = {
+    samples: dict[str, Any] = {
         name: {sample.labels: sample.value for sample in vector.samples}
         for name, vector in results.items()
     }
@@ -210,7 +211,12 @@ def _evaluate(
     for rule in group.rules:
         state = before.pop(rule.key, None) or RuleState()
         advanced = advance(
-            rule, state, observed[rule.key], at, every_seconds=group.every_seconds, limit=group.limit
+            rule,
+            state,
+            observed[rule.key],
+            at,
+            every_seconds=group.every_seconds,
+            limit=group.limit,
         )
         states[rule.key] = rule_state_to_dict(advanced.state)
         if advanced.state.error is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from habitkit.alerts.domain.model import Phase
-from habitkit.journal.domain.model import Failure
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from habitkit.alerts.domain.model import Phase
+    from habitkit.journal.domain.model import Failure
 
 __all__ = [
     "ActiveAlert",

@@ -7,7 +7,6 @@ from typing import Any
 
 from attrs import field, frozen
 
-
 from habitkit.alerts.domain.rules import AlertGroup
 from habitkit.errors import ConfigurationError
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,12 +38,14 @@ class Samples:
         asked: The instants at which something was asked.
         shared: Whether the store of time series is shared with other processes.
         flushes: How often this process's values were flushed.
+        down: What flushes and queries raise; None if they succeed.
     """
 
     of: dict[str, dict[Labels, float] | Exception] = Factory(dict)
     asked: list[int] = Factory(list)
     shared: bool = False
     flushes: int = 0
+    down: Exception | None = None
 
     @property
     def series(self) -> Samples:
@@ -59,8 +61,10 @@ class Samples:
         """Count how often this process's values were flushed."""
         yield from ()
         self.flushes += 1
+        if self.down is not None:
+            raise self.down
 
-    def maintain(self, _: int) -> Iterator[Any]:
+    def maintain(self, _: int) -> Generator[Any, Any, Rolled]:
         """Roll nothing up."""
         yield from ()
         return Rolled(0)
@@ -71,10 +75,12 @@ class Samples:
         assert isinstance(found, dict)
         found[labels_of(labels)] = value
 
-    def query_all(self, expressions: Sequence[Any], at: int) -> Iterator[Any]:
+    def query_all(self, expressions: Sequence[Any], at: int) -> Generator[Any, Any, list[Any]]:
         """Evaluate expressions, as ``MetricsSteps.query_all`` does."""
         yield from ()
         self.asked.append(at)
+        if self.down is not None:
+            raise self.down
         return [self._vector(each) for each in expressions]
 
     def _vector(self, expression: Any) -> Any:
@@ -105,7 +111,9 @@ class World:
         samples: The samples.
     """
 
-    def __init__(self, store: Store, settings: AlertSettings, samples: Samples | None = None) -> None:
+    def __init__(
+        self, store: Store, settings: AlertSettings, samples: Samples | None = None
+    ) -> None:
         self.kit = habitkit.testing.kit(store=store, alerts=settings)
         self.alerts = AlertService[Sync](self.kit._runner)
         self.samples = Samples() if samples is None else samples

@@ -42,9 +42,7 @@ class Alerts:
     """Groups and receivers by name, silences by id."""
 
     _EVALUATED = Prepared(lambda _: select(alert_groups.c.name, alert_groups.c.evaluated_at))
-    _GROUP = Prepared(
-        lambda _: select(alert_groups).where(alert_groups.c.name == bindparam("of"))
-    )
+    _GROUP = Prepared(lambda _: select(alert_groups).where(alert_groups.c.name == bindparam("of")))
     _PUT_GROUP = Prepared(_put(alert_groups, alert_groups.c.name))
     _RECEIVER = Prepared(
         lambda _: select(alert_receivers).where(alert_receivers.c.name == bindparam("of"))
