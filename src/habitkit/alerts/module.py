@@ -26,9 +26,13 @@ class _Alerts(Module):
     settings = AlertSettings
 
     def sweepers(self) -> Mapping[str, Sweeper]:
-        from habitkit.alerts.sweeping import delete_silences, sweep_alerts  # noqa: PLC0415
+        from habitkit.alerts import rounds  # noqa: PLC0415 - only in a sweep
 
-        return {"alerts": sweep_alerts, "silences": delete_silences}
+        return {
+            "alert_groups": rounds.sweep_groups,
+            "notifications": rounds.sweep_receivers,
+            "ended_silences": rounds.sweep_silences,
+        }
 
     def resident(self, settings: KitSettings) -> Resident:  # noqa: ARG002
         from habitkit.alerts.sending import Senders  # noqa: PLC0415 - only where it is used

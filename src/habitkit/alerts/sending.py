@@ -20,7 +20,7 @@ from habitkit.workflow import Outside, is_coroutine_function
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from habitkit.alerts.domain.grouping import Notification, Receiver
+    from habitkit.alerts.domain.receivers import Notification, Receiver
     from habitkit.workflow import Steps
 
 __all__ = ["Job", "Outcome", "Senders", "send_all"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from habitkit.alerts.domain.receivers import Receiver
 from habitkit.alerts.domain.rules import AlertGroup
 from habitkit.errors import ConfigurationError
 
@@ -64,6 +65,6 @@ class AlertSettings:
     receivers: tuple[Receiver, ...] = field(
         default=(),
         converter=_as_tuple,
-        validator=_expect_all_of(object, 'Receiver("ops", send)'),
+        validator=_expect_all_of(Receiver, 'Receiver("ops", send)'),
     )
     send_seconds: float = field(default=10.0, validator=_expect_timeout)
