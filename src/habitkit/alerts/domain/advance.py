@@ -34,7 +34,8 @@ from attrs import evolve
 
 from habitkit.alerts.domain.flapping import Step, told
 from habitkit.alerts.domain.model import Advanced, AlertState, Observed, RuleState
-from habitkit.alerts.domain.rules import ALERTNAME, Alert
+from habitkit.alerts.domain.labels import ALERTNAME
+from habitkit.alerts.domain.rules import Alert
 from habitkit.alerts.domain.templates import render
 from habitkit.metrics.domain.series import Labels, labels_of
 
@@ -239,7 +240,7 @@ def _ended(step: Step, at: datetime) -> Step:
 
 def _remembered(resolved: AlertState, at: datetime) -> AlertState | None:
     since = resolved.resolved_at or at
-    return resolved if at - since <= _REMEMBERED or resolved.flapping else None
+    return resolved if at - since <= _REMEMBERED else None
 
 
 def _is_active(alert: AlertState | None) -> bool:

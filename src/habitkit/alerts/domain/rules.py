@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
@@ -11,64 +10,22 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from attrs import field, frozen
 
-from habitkit._text import storable
+from habitkit.alerts.domain.labels import checked_labels, checked_name
 from habitkit.alerts.domain.templates import checked_template
 from habitkit.errors import InvalidInput
 from habitkit.metrics.domain.durations import seconds
 from habitkit.metrics.domain.expressions import Expression, parts
 
-__all__ = ["ALERTNAME", "Alert", "AlertGroup", "Flap", "NoData", "checked_labels", "checked_name"]
-
-ALERTNAME = "alertname"
-"""The label that holds the name of the rule."""
+__all__ = ["Alert", "AlertGroup", "Flap", "NoData"]
 
 NoData: TypeAlias = Literal["ok", "keep", "alert"]
 """What a label set is whose samples are gone: false, as it was, or true."""
 
-_LONGEST_NAME = 100
-_LONGEST_VALUE = 200
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _LONGEST_INTERVAL = 86_400
 _LONGEST_OFFSET = 3600
 _MOST_RULES = 1000
 _MOST_CHANGES = 100
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
-
-
-def checked_name(what: str, value: Any) -> str:
-    """Return a name of a rule, group or receiver.
-
-    Raises:
-        InvalidInput: If it is no text of 1 to 100 characters.
-    """
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME or not storable(value):
-        expected = f"a text of 1 to {_LONGEST_NAME} characters, valid UTF-8 without NUL"
-        raise InvalidInput(what, given=value, expected=expected)
-    return value
-
-
-def checked_labels(what: str, value: Any) -> Mapping[str, str]:
-    """Return labels, sorted and unchangeable.
-
-    Raises:
-        InvalidInput: If they are no mapping of names, other than ``alertname``, to texts.
-    """
-    if not isinstance(value, Mapping):
-        expected = 'a mapping of texts to texts, such as {"severity": "page"}'
-        raise InvalidInput(what, given=value, expected=expected)
-    place = f"a name in {what}"
-    for name, text in value.items():
-        if not isinstance(name, str) or not _LABEL.fullmatch(name) or len(name) > _LONGEST_NAME:
-            expected = "a name of ASCII letters, digits and _, which begins with no digit"
-            raise InvalidInput(place, given=name, expected=expected)
-        if name == ALERTNAME:
-            expected = "any other name; it is the name of the rule by itself"
-            raise InvalidInput(place, given=name, expected=expected)
-        if not isinstance(text, str) or len(text) > _LONGEST_VALUE or not storable(text):
-            expected = f"a text of at most {_LONGEST_VALUE} characters"
-            place = f"{what}: {name}"
-            raise InvalidInput(place, given=text, expected=expected)
-    return MappingProxyType(dict(sorted(value.items())))
 
 
 def _labels(given: Mapping[str, str]) -> Mapping[str, str]:
