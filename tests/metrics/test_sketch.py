@@ -92,7 +92,7 @@ SHAPES: list[Callable[[random.Random], float]] = [
     lambda r: r.gauss(0, 1e-3),
     lambda r: r.randrange(-3, 1000),
     lambda r: round(r.expovariate(4), 2),
-    lambda r: math.ldexp(r.random(), r.randrange(-20, 20)),
+    lambda r: math.ldexp(r.random(), r.randrange(-9, 9)),
 ]
 
 
@@ -231,10 +231,10 @@ def test_damaged_bytes_are_refused_or_are_a_sketch(noise, values, cut):
         try:
             sketch = Sketch.decode(data)
         except ValueError as error:
-            assert "an encoded sketch of" in str(error)  # noqa: PT017 - both ends are right
+            assert "an encoded sketch is damaged: " in str(error)  # noqa: PT017 - both ends are right
             continue
         sketch.quantile(0.5)
         assert repr(Sketch.decode(sketch.encode())) == repr(sketch)
     for data in (whole[:-1], whole + b"\0", b"\2" + whole[1:]):
-        with pytest.raises(ValueError, match="an encoded sketch of"):
+        with pytest.raises(ValueError, match="an encoded sketch is damaged: "):
             Sketch.decode(data)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import NoReturn
 
 __all__ = ["Reader", "plus", "to_number", "to_signed", "to_varint", "to_varints"]
 
@@ -37,7 +36,7 @@ def to_varint(number: int) -> bytes:
 
 def to_varints(numbers: Sequence[int]) -> bytes:
     """Write numbers that are not negative, without saying how many."""
-    if not numbers or max(numbers) < _CONTINUED:
+    if not numbers or max(numbers) < _CONTINUED:  # a byte each, as is usual
         return bytes(numbers)
     return b"".join(map(to_varint, numbers))
 
@@ -60,31 +59,30 @@ class Reader:
     Every method raises ``ValueError`` if the bytes are damaged.
     """
 
-    __slots__ = ("_at", "_data", "_what")
+    __slots__ = ("_at", "_data", "_expected", "_what")
 
     def __init__(self, data: bytes, version: int, what: str) -> None:
         """Begin with the version byte; ``what`` the bytes are is for messages."""
         self._data = data
         self._at = 0
         self._what = what
-        given = self.byte()
-        if given != version:
-            self.refuse(f"version {given} is not known, expected {version}")
+        self._expected = version
+        if self.byte() != version:
+            raise self.damaged("its version is not known")
 
-    def refuse(self, reason: str) -> NoReturn:
-        """Raise the error that says what is damaged.
-
-        Raises:
-            ValueError: Always.
-        """
-        msg = f"an encoded {self._what} of {len(self._data)} bytes is damaged: {reason}"
-        raise ValueError(msg)
+    def damaged(self, reason: str) -> ValueError:
+        """Return the error that says what is damaged."""
+        size, version = len(self._data), self._expected
+        return ValueError(
+            f"an encoded {self._what} is damaged: {reason}; "
+            f"expected one of version {version}, got {size} bytes"
+        )
 
     def byte(self) -> int:
         """Read a byte."""
         at = self._at
         if at >= len(self._data):
-            self.refuse("it ends too early")
+            raise self.damaged("it ends too early")
         self._at = at + 1
         return self._data[at]
 
@@ -100,11 +98,24 @@ class Reader:
         """Read so many numbers that are not negative."""
         whole = self._data[self._at : self._at + count]
         if len(whole) < count:
-            self.refuse("it ends too early")
-        if whole.isascii():  # all of them are below 128, as is usual: a byte each
+            raise self.damaged("it ends too early")
+        if whole.isascii():  # a byte each, as is usual
             self._at += count
             return whole
-        return [self.varint() for _ in range(count)]
+        numbers = []
+        number = shift = 0
+        for at in range(self._at, len(self._data)):
+            byte = self._data[at]
+            if byte >= _CONTINUED:
+                number |= (byte & _LOW) << shift
+                shift += 7
+                continue
+            numbers.append(number | byte << shift)
+            if len(numbers) == count:
+                self._at = at + 1
+                return numbers
+            number = shift = 0
+        raise self.damaged("it ends too early")
 
     def signed(self) -> int:
         """Read an int."""
@@ -119,10 +130,10 @@ class Reader:
         start = self._at
         self._at += _PACKED.size
         if kind != _DOUBLE or self._at > len(self._data):
-            self.refuse("a number in it is neither an int nor a double")
+            raise self.damaged("a number in it is neither an int nor a double")
         return float(_PACKED.unpack_from(self._data, start)[0])
 
     def end(self) -> None:
         """Expect that everything was read."""
         if self._at != len(self._data):
-            self.refuse(f"it goes on after {self._at} bytes")
+            raise self.damaged("something follows it")

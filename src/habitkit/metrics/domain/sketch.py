@@ -11,12 +11,13 @@ With g = 2^(1/32), the value 2 g^i / (g + 1) lies in bucket i and differs from e
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from functools import reduce
-from itertools import accumulate, chain, pairwise, repeat
+from itertools import accumulate, repeat
 from math import ceil, floor, inf, ldexp, log2, nan
-from operator import mul
+from operator import mul, sub
 from typing import TypeAlias
 
 from attrs import Factory, define
@@ -165,11 +166,7 @@ class Sketch:
             return self.minimum
         if rank == self.count - 1:
             return self.maximum
-        for value, count in self._ascending():
-            rank -= count
-            if rank < 0:
-                return value
-        return self.maximum  # not reached: the buckets hold all values
+        return min(max(self._middle_of(rank), self.minimum), self.maximum)
 
     def count_below(self, limit: float) -> int:
         """Return about how many values are below a limit.
@@ -177,9 +174,18 @@ class Sketch:
         The values of a bucket count as what ``quantile`` returns for it, so they are below the
         limit all or none: the result is off by those of the limit's own bucket at most.
         """
-        if self.maximum is None or self.maximum < limit:
+        if self.minimum is None or self.maximum is None or self.minimum >= limit:
+            return 0
+        if self.maximum < limit:
             return self.count
-        return sum(count for value, count in self._ascending() if value < limit)
+        if limit <= -ZERO:
+            index = index_of(-limit)
+            return self.negative.total() - _up_to(self.negative, index - (_middle(index) > -limit))
+        if limit <= ZERO:
+            return self.negative.total() + (self.zeros if limit > 0 else 0)
+        index = index_of(limit)
+        positive = _up_to(self.positive, index - (_middle(index) >= limit))
+        return self.negative.total() + self.zeros + positive
 
     def cumulative_below(self, bound: float) -> int:
         """Return how many values are at most a bound: exactly, if it is zero or a power of two.
@@ -188,15 +194,13 @@ class Sketch:
         negative ones, the bucket that contains the bound is left out as a whole. The result never
         falls when values are added, unless buckets collapse: minimum and maximum play no part.
         """
-        negative = sum(self.negative.values())
-        if bound > ZERO:
-            last = floor(PER_DOUBLING * log2(bound)) if bound < inf else _HIGHEST
-            positive = sum(count for index, count in self.positive.items() if index <= last)
-            return negative + self.zeros + positive
-        if bound >= -ZERO:
-            return negative + self.zeros if bound >= 0 else negative
-        first = index_of(-bound) if bound > -inf else _HIGHEST
-        return sum(count for index, count in self.negative.items() if index > first)
+        if bound < -ZERO:
+            first = index_of(-bound) if bound > -inf else _HIGHEST
+            return self.negative.total() - _up_to(self.negative, first)
+        if bound <= ZERO:
+            return self.negative.total() + (self.zeros if bound >= 0 else 0)
+        last = floor(PER_DOUBLING * log2(bound)) if bound < inf else _HIGHEST
+        return self.negative.total() + self.zeros + _up_to(self.positive, last)
 
     def encode(self) -> bytes:
         """Return it as bytes: some hundred, two for each bucket of fewer than 128 values."""
@@ -207,8 +211,8 @@ class Sketch:
             if indices:
                 parts += (
                     to_signed(indices[0]),
-                    to_varints([after - before for before, after in pairwise(indices)]),
-                    to_varints([side[index] for index in indices]),
+                    to_varints([*map(sub, indices[1:], indices)]),
+                    to_varints([*map(side.__getitem__, indices)]),
                 )
         parts.append(to_number(self.sum))
         if self.minimum is not None and self.maximum is not None:
@@ -226,7 +230,7 @@ class Sketch:
         collapsed = bool(reader.byte())
         zeros = reader.varint()
         positive, negative = _decode_side(reader), _decode_side(reader)
-        count = zeros + sum(positive.values()) + sum(negative.values())
+        count = zeros + positive.total() + negative.total()
         total = reader.number()
         lowest = reader.number() if count else None
         highest = reader.number() if count else None
@@ -252,17 +256,24 @@ class Sketch:
             side[lowest] += sum(map(side.pop, indices[:-MAX_BUCKETS]))
             self.collapsed = True
 
-    def _ascending(self) -> Iterator[tuple[float, int]]:
-        """Yield what stands for the values of each bucket, and how many there are."""
-        if self.minimum is None or self.maximum is None:
-            return
-        lowest, highest = self.minimum, self.maximum
-        for value, count in chain(
-            ((-_middle(index), self.negative[index]) for index in sorted(self.negative)[::-1]),
-            ((0.0, self.zeros),),
-            ((_middle(index), self.positive[index]) for index in sorted(self.positive)),
-        ):
-            yield min(max(value, lowest), highest), count
+    def _middle_of(self, rank: int) -> float:
+        """Return what stands for the values of the bucket in which a rank lies."""
+        negative = self.negative.total()
+        if rank < negative:
+            return -_middle(_index_at(self.negative, sorted(self.negative, reverse=True), rank))
+        if rank < negative + self.zeros:
+            return 0.0
+        rank -= negative + self.zeros
+        return _middle(_index_at(self.positive, sorted(self.positive), rank))
+
+
+def _up_to(side: Buckets, last: int) -> int:
+    return sum(count for index, count in side.items() if index <= last)
+
+
+def _index_at(side: Buckets, indices: Sequence[int], rank: int) -> int:
+    ends = tuple(accumulate(map(side.__getitem__, indices)))
+    return indices[bisect_right(ends, rank)]
 
 
 def _decode_side(reader: Reader) -> Buckets:
@@ -273,8 +284,8 @@ def _decode_side(reader: Reader) -> Buckets:
         indices = tuple(accumulate(reader.varints(length - 1), initial=first))
         counts = reader.varints(length)
         if first < _LOWEST or indices[-1] > _HIGHEST:
-            reader.refuse("it has a bucket outside the doubles")
+            raise reader.damaged("it has a bucket outside the doubles")
         side.update(dict(zip(indices, counts, strict=True)))
         if len(side) < length or 0 in counts:
-            reader.refuse("it has a bucket twice, or one without values")
+            raise reader.damaged("it has a bucket twice, or one without values")
     return side
