@@ -32,6 +32,7 @@ class KitMetrics:
 
     Attributes:
         made: The metrics; None until they are used.
+        options: Those of metrics that are made here.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class KitMetrics:
             ConfigurationError: If it is no such object.
         """
         self._name = name
-        self._clock = clock
+        self.options: dict[str, Any] = {} if clock is None else {"wall_ns": _wall_ns_of(clock)}
         self._store: Any = None
         self._lock = threading.Lock()
         self.evaluate_alerts: Callable[[], Any] | None = None
@@ -84,8 +85,7 @@ class KitMetrics:
         from habitkit import metrics  # noqa: PLC0415 - only where it is used
 
         series = None if self._store is None else plugins.series_of(self._store)
-        options: dict[str, Any] = {} if self._clock is None else {"wall_ns": self._wall_ns}
-        return getattr(metrics, self._name)(series, **options)
+        return getattr(metrics, self._name)(series, **self.options)
 
     def _take(self, metrics: Any) -> None:
         from habitkit.metrics.observing import Observer  # noqa: PLC0415 - only where it is used
@@ -95,7 +95,7 @@ class KitMetrics:
         if self._observes:
             self._observer = Observer(metrics)
 
-    def _wall_ns(self) -> int:
-        """Return the time of the kit's clock."""
-        now = self._clock.now() if self._clock else _EPOCH
-        return (now - _EPOCH) // timedelta(microseconds=1) * 1000
+
+def _wall_ns_of(clock: Clock) -> Callable[[], int]:
+    """Return the time of a kit's clock, in nanoseconds since 1970."""
+    return lambda: (clock.now() - _EPOCH) // timedelta(microseconds=1) * 1000

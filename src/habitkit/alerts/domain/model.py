@@ -10,9 +10,10 @@ from attrs import frozen
 
 from habitkit.metrics.domain.series import Labels
 
-__all__ = ["AlertState", "Change", "Observed", "RuleState"]
+__all__ = ["Advanced", "AlertState", "Change", "ChangeKind", "Observed", "Phase", "RuleState"]
 
 Phase: TypeAlias = Literal["pending", "firing", "resolved"]
+ChangeKind: TypeAlias = Literal["pending", "firing", "resolved", "dropped", "flapping", "steady"]
 
 
 @frozen
@@ -45,6 +46,9 @@ class AlertState:
         false_since: When a firing one was first false; None if it is true.
         resolved_at: When it was resolved; None before.
         reason: ``no_data`` or ``limit`` where it was that, else empty.
+        flapping: Whether it fires and is resolved so often that its changes are silent.
+        summary: The rule's text for it, as of the last evaluation at which it was true.
+        runbook: The rule's second text.
     """
 
     labels: Labels
@@ -55,6 +59,9 @@ class AlertState:
     false_since: datetime | None = None
     resolved_at: datetime | None = None
     reason: str = ""
+    flapping: bool = False
+    summary: str = ""
+    runbook: str = ""
 
 
 @frozen
@@ -63,10 +70,11 @@ class RuleState:
 
     Attributes:
         alerts: Its alerts by labels.
-        seen: When each label set of the left side of ``when`` last had a sample, for 24 hours.
+        seen: When each alert's labels last had a sample of the left side of ``when``, for 24
+            hours; only of a rule with ``no_data="alert"``.
         evaluated_at: The instant of the last evaluation; None before the first.
         error: Why the last evaluation failed; None if it did not.
-        changes: The instants of fired and resolved by labels, for flapping.
+        changes: The newest instants of fired and resolved by labels, for flapping.
     """
 
     alerts: Mapping[Labels, AlertState] = {}
@@ -78,12 +86,28 @@ class RuleState:
 
 @frozen
 class Change:
-    """An alert that began to be pending or to fire, was resolved, or was dropped.
+    """What happened to an alert at an evaluation.
 
     Attributes:
-        kind: What happened.
+        kind: It began to be ``pending`` or ``firing``, was ``resolved``, or, pending, was
+            ``dropped``; it began to be ``flapping``, or is ``steady`` again, in the phase it has.
         alert: The alert after it.
+        silent: Whether nobody is to be notified: it is, or was until now, flapping.
     """
 
-    kind: Literal["pending", "firing", "resolved", "dropped"]
+    kind: ChangeKind
     alert: AlertState
+    silent: bool = False
+
+
+@frozen
+class Advanced:
+    """The result of an evaluation of a rule.
+
+    Attributes:
+        state: What to keep of the rule.
+        changes: What happened, by labels.
+    """
+
+    state: RuleState
+    changes: tuple[Change, ...] = ()

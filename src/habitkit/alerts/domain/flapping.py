@@ -1,0 +1,114 @@
+"""Which changes of alerts are told, and which are silent because the alert flaps.
+
+The instants at which an alert fired or was resolved are kept for as long as ``Flap.over``. Once
+there are ``Flap.changes`` of them, one change says that the alert flaps. From then on its changes
+are silent, and it is remembered even while it is resolved or false, until fewer than half as many
+are left. Then one change, ``steady``, tells in which phase it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from attrs import evolve
+
+from habitkit.alerts.domain.model import AlertState, Change, ChangeKind
+from habitkit.alerts.domain.rules import Flap
+from habitkit.metrics.domain.series import Labels
+
+__all__ = ["Step", "Told", "told"]
+
+
+class Step(NamedTuple):
+    """An alert before and after an evaluation; None if there is none."""
+
+    labels: Labels
+    before: AlertState | None
+    after: AlertState | None
+
+
+class Told(NamedTuple):
+    """The alerts and instants to keep, and the changes."""
+
+    alerts: dict[Labels, AlertState]
+    instants: dict[Labels, tuple[datetime, ...]]
+    changes: tuple[Change, ...]
+
+
+def told(
+    flap: Flap | None,
+    steps: Iterable[Step],
+    instants: Mapping[Labels, tuple[datetime, ...]],
+    at: datetime,
+) -> Told:
+    """Return the alerts after an evaluation, and what is told of it.
+
+    Args:
+        flap: When an alert flaps; None: never.
+        steps: What became of each alert, by labels.
+        instants: The newest instants at which each fired or was resolved.
+        at: The instant of the evaluation.
+    """
+    alerts: dict[Labels, AlertState] = {}
+    kept: dict[Labels, tuple[datetime, ...]] = {}
+    changes: list[Change] = []
+    for labels, before, found in steps:
+        kind = _kind(before, found)
+        was = before is not None and before.flapping
+        times = _newest(flap, instants.get(labels, ()), at, counts=kind in {"firing", "resolved"})
+        flaps = flap is not None and len(times) * (2 if was else 1) >= flap.changes
+        after = _resolved(before, at) if found is None and was and before is not None else found
+        if times:
+            kept[labels] = times
+        if after is not None:
+            after = alerts[labels] = evolve(after, flapping=flaps)
+        shown = after or before
+        if shown is not None and kind is not None:
+            changes.append(Change(kind, shown, silent=was or flaps))
+        if shown is not None and was != flaps:
+            changes.append(Change("flapping" if flaps else "steady", shown))
+    return Told(alerts, _with_rest(flap, kept, instants, at), tuple(changes))
+
+
+def _kind(before: AlertState | None, after: AlertState | None) -> ChangeKind | None:
+    """Return what happened to an alert; None if it is in the phase in which it was."""
+    if after is None:
+        return "dropped" if before is not None and before.phase == "pending" else None
+    if before is not None and before.phase == after.phase:
+        return None
+    return after.phase
+
+
+def _newest(
+    flap: Flap | None, instants: tuple[datetime, ...], at: datetime, *, counts: bool
+) -> tuple[datetime, ...]:
+    """Return the instants within the window, not more than it takes to flap."""
+    if flap is None:
+        return ()
+    start = at - timedelta(seconds=flap.over_seconds)
+    found = (*(it for it in instants if it > start), *((at,) if counts else ()))
+    return found[-flap.changes :]
+
+
+def _resolved(before: AlertState, at: datetime) -> AlertState:
+    """Return a flapping alert that was pending, or would be forgotten, as resolved."""
+    if before.phase == "resolved":
+        return before
+    return evolve(before, phase="resolved", resolved_at=at)
+
+
+def _with_rest(
+    flap: Flap | None,
+    kept: dict[Labels, tuple[datetime, ...]],
+    instants: Mapping[Labels, tuple[datetime, ...]],
+    at: datetime,
+) -> dict[Labels, tuple[datetime, ...]]:
+    """Return instants with those of alerts that there are no more."""
+    rest = {
+        labels: times
+        for labels, each in instants.items()
+        if labels not in kept and (times := _newest(flap, each, at, counts=False))
+    }
+    return {**kept, **rest}
