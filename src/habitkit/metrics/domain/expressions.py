@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from habitkit.metrics.domain.durations import seconds
 from habitkit.metrics.domain.matchers import ALL, By, Matcher
-from habitkit.metrics.domain.operators import COMPARISONS, SETS, Operators, no_set
+from habitkit.metrics.domain.operators import ARITHMETIC, COMPARISONS, SETS, Operators, no_set
 from habitkit.metrics.domain.series import Series
 from habitkit.metrics.errors import InvalidMetric
 
