@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MEMORY_TIERS",
+    "ROLL_AFTER_SECONDS",
     "TIERS",
     "Cover",
     "Span",
@@ -55,6 +56,9 @@ TIERS = (Tier(10, 3 * 3600), Tier(60, 2 * _DAY), Tier(3600, 90 * _DAY), Tier(_DA
 
 MEMORY_TIERS = (Tier(10, 3600), Tier(60, _DAY))
 """What a process keeps in memory."""
+
+ROLL_AFTER_SECONDS = 30
+"""How long after its end a slot is rolled up, so that all writers have written."""
 
 
 def slot_of(at: int, step: int) -> int:
