@@ -92,15 +92,15 @@ class KnownSeriesRows:
 
     def register(self, new: Iterable[Series], now: int) -> set[int]:
         """Register series, or see them again; return the ids that other series have."""
-        texts = {each.id: (each.text, each.metric) for each in new}
+        wanted = list(new)
         rows = [
-            {"row_id": id_, "row_text": text, "row_metric": metric, "row_seen": now}
-            for id_, (text, metric) in sorted(texts.items())
+            {"row_id": it.id, "row_text": it.text, "row_metric": it.metric, "row_seen": now}
+            for it in sorted({it.id: it for it in wanted}.values(), key=lambda it: it.id)
         ]
         for some in some_of(rows):
             self._register(some)
-        stored = self.texts(texts)
-        return {id_ for id_, (text, _) in texts.items() if stored.get(id_) != text}
+        stored = self.texts({it.id for it in wanted})
+        return {it.id for it in wanted if stored.get(it.id) != it.text}
 
     def known(self, metrics: Collection[str]) -> list[KnownSeries]:
         """Return the series of metrics by name, or all."""

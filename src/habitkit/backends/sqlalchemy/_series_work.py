@@ -31,7 +31,14 @@ from attrs import frozen
 
 from habitkit.metrics.domain import points as encoded
 from habitkit.metrics.domain.series import Series
-from habitkit.metrics.domain.tiers import cover, kept_from, slot_of, unrolled, writable_from
+from habitkit.metrics.domain.tiers import (
+    ROLL_AFTER_SECONDS,
+    cover,
+    kept_from,
+    slot_of,
+    unrolled,
+    writable_from,
+)
 from habitkit.metrics.port import Point, Reading, Rolled
 from habitkit.workflow import Outside
 
@@ -47,7 +54,6 @@ __all__ = ["known", "prune", "read", "roll", "write"]
 
 _log = logging.getLogger("habitkit")
 
-_ROLL_AFTER_SECONDS = 30
 _FIRST = -(2**63)
 
 
@@ -148,7 +154,7 @@ def _due(tiers: Sequence[Tier], now: int, count: int, rows: SeriesRows) -> list[
     steps = [tier.step_seconds for tier in tiers]
     found = []
     for fine, step, coarse in zip(steps, steps[1:], [*steps[2:], None], strict=False):
-        until = now - _ROLL_AFTER_SECONDS - step + 1
+        until = now - ROLL_AFTER_SECONDS - step + 1
         found += [_Slot(fine, step, slot, coarse) for slot in rows.due(step, until, count)]
     return sorted(found, key=lambda it: (it.slot + it.step, it.step))[:count]
 
