@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from habitkit.alerts.delivery import load_receiver
 from habitkit.alerts.domain.matchers import checked_match, meets
 from habitkit.alerts.domain.model import RuleState
-from habitkit.alerts.domain.rules import ALERTNAME
+from habitkit.alerts.domain.labels import ALERTNAME
 from habitkit.alerts.domain.silences import is_silenced
 from habitkit.alerts.evaluation import load_states
 from habitkit.alerts.results import (
