@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -29,7 +30,7 @@ from habitkit.journal.domain.rules import reason
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from habitkit.alerts.domain.receivers import Notification, Receiver
     from habitkit.alerts.domain.silences import Silence
     from habitkit.alerts.sending import Outcome
+    from habitkit.alerts.store import GroupRow
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
@@ -74,6 +76,22 @@ class Kept:
     error: str | None = None
 
 
+@frozen(slots=False)  # cached properties need a __dict__
+class _Seen:
+    """What decides what receivers are sent: the rows at an instant, and the silences."""
+
+    groups: Sequence[GroupRow | None]
+    receivers: Mapping[str, ReceiverRow | None]
+    silences: Sequence[Silence]
+    at: datetime
+
+    @cached_property
+    def alerts(self) -> Sequence[AlertState]:
+        """The alerts of all groups, resolved ones too."""
+        states = [state for row in self.groups for state in load_states(row).values()]
+        return [alert for state in states for alert in state.alerts.values()]
+
+
 @frozen
 class _Claim:
     """A receiver that is this process's until its lease ends, and what it is to be sent."""
@@ -88,10 +106,10 @@ def deliver(settings: KitSettings) -> Steps[Delivered]:
     own = settings.of(AlertSettings)
     if not own.receivers:
         return Delivered()
-    due: list[Receiver] = yield Call(_due, (own,), write=False)
+    seen: _Seen = yield Call(_see, (own,), write=False)
     failures: list[Failure] = []
     claims: list[_Claim] = []
-    for receiver in due:
+    for receiver in (it for it in own.receivers if _is_due(seen, it, own)):
         claim = yield from _for_one(receiver, Call(_claim, (own, receiver)), failures)
         if claim is not None and claim.notifications:
             claims.append(claim)
@@ -125,31 +143,39 @@ def load_receiver(row: ReceiverRow | None) -> Kept:
     return Kept(receiver_state_from_dict(content["state"]), content["error"])
 
 
-def _due(tx: Transaction, own: AlertSettings) -> list[Receiver]:
-    """Return the receivers of which anything is to be kept or sent."""
-    alerts, silences = _alerts(tx, own), current_silences(tx)
-    due = []
-    for receiver in own.receivers:
-        row = tx.port(ALERTS).receiver(receiver.name)
-        if not _is_leased(row, tx.now, own):
-            found = _plan(tx, receiver, load_receiver(row), alerts, silences)
-            due += [] if found is None else [receiver]
-    return due
+def _see(tx: Transaction, own: AlertSettings, *receivers: Receiver) -> _Seen:
+    """Read what decides what receivers are sent; all of them by default."""
+    port = tx.port(ALERTS)
+    return _Seen(
+        groups=[port.group(group.name) for group in own.groups],
+        receivers={it.name: port.receiver(it.name) for it in receivers or own.receivers},
+        silences=current_silences(tx),
+        at=tx.now,
+    )
+
+
+def _is_due(seen: _Seen, receiver: Receiver, own: AlertSettings) -> bool:
+    """Tell whether anything is to be kept or sent of a receiver.
+
+    It is if that cannot be said: its own transaction fails then, and no other's.
+    """
+    try:
+        return _plan(seen, receiver, own) is not None
+    except Exception:  # noqa: BLE001 - see above
+        return True
 
 
 def _claim(tx: Transaction, own: AlertSettings, receiver: Receiver) -> _Claim | None:
     """Plan what a receiver is sent, and keep that; with notifications, under a lease."""
     tx.lock(_owner(receiver))
-    row = tx.port(ALERTS).receiver(receiver.name)
-    if _is_leased(row, tx.now, own):
-        return None
-    kept = load_receiver(row)
-    found = _plan(tx, receiver, kept, _alerts(tx, own), current_silences(tx))
+    seen = _see(tx, own, receiver)
+    found = _plan(seen, receiver, own)
     if found is None:
         return None
     lease, until = None, None
     if found.notifications:
         lease, until = tx.new_id(), tx.now + _lease(own)
+    kept = load_receiver(seen.receivers[receiver.name])
     _put(tx, receiver, Kept(found.state, kept.error), until, lease)
     return _Claim(receiver, lease, found.notifications)
 
@@ -177,23 +203,14 @@ def _record(tx: Transaction, claim: _Claim, outcomes: Sequence[Outcome]) -> None
     _put(tx, claim.receiver, Kept(state, error), until, lease)
 
 
-def _plan(
-    tx: Transaction,
-    receiver: Receiver,
-    kept: Kept,
-    alerts: Sequence[AlertState],
-    silences: Sequence[Silence],
-) -> Plan | None:
-    """Return what to keep and to send; None if that is what is kept already, and nothing."""
-    found = plan(receiver, kept.state, alerts, silences, tx.now)
+def _plan(seen: _Seen, receiver: Receiver, own: AlertSettings) -> Plan | None:
+    """Return what to keep and to send; None if that is nothing new, or another process is at it."""
+    row = seen.receivers[receiver.name]
+    if _is_leased(row, seen.at, own):
+        return None
+    kept = load_receiver(row)
+    found = plan(receiver, kept.state, seen.alerts, seen.silences, seen.at)
     return found if found.notifications or found.state != kept.state else None
-
-
-def _alerts(tx: Transaction, own: AlertSettings) -> list[AlertState]:
-    """Return the alerts of all groups, resolved ones too."""
-    rows = [tx.port(ALERTS).group(group.name) for group in own.groups]
-    states = [state for row in rows for state in load_states(row).values()]
-    return [alert for state in states for alert in state.alerts.values()]
 
 
 def _put(

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import Factory, define
 
 import habitkit.testing
+from habitkit.alerts.domain.receivers import Notification, Receiver
 from habitkit.alerts.domain.rules import Alert, AlertGroup
 from habitkit.alerts.service import AlertService
 from habitkit.alerts.settings import AlertSettings
@@ -141,3 +142,36 @@ def deep(name: str = "Deep", limit: float = 5, **options: Any) -> Alert:
 def group(*rules: Alert, name: str = "app", **options: Any) -> AlertGroup:
     """Return a group of rules."""
     return AlertGroup(name, rules or [deep()], **options)
+
+
+class Inbox:
+    """A receiver's function that keeps what it is sent, or raises.
+
+    Attributes:
+        got: The notifications it has accepted.
+        tried: The ids of all that it was given.
+        error: What it raises; None if it accepts them.
+    """
+
+    def __init__(self) -> None:
+        self.got: list[Notification] = []
+        self.tried: list[str] = []
+        self.error: Exception | None = None
+
+    def __call__(self, notification: Notification) -> None:
+        self.tried.append(notification.id)
+        if self.error is not None:
+            raise self.error
+        self.got.append(notification)
+
+    @property
+    def told(self) -> list[tuple[str, list[str | None]]]:
+        """The status of each notification and the zones of its alerts."""
+        return [
+            (it.status, [dict(alert.labels).get("zone") for alert in it.alerts]) for it in self.got
+        ]
+
+
+def receiver(send: Callable[[Notification], Any], name: str = "ops", **options: Any) -> Receiver:
+    """Return a receiver that is told at once, and of changes after a minute."""
+    return Receiver(name, send, **{"wait_seconds": 0, "interval_seconds": 60, **options})
