@@ -9,14 +9,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from habitkit.metrics import InvalidMetric, MetricConflict, Metrics
 from habitkit.metrics.domain.points import decode_gauge, decode_increase
 from habitkit.metrics.domain.sketch import Sketch
 from habitkit.testing import FakeClock
-from tests.kit.support import examples
 
 
 def make(clock=None, **options):
@@ -105,7 +104,7 @@ BAD_VALUES = [
     (None, "not_a_number"),
     (Decimal(1), "not_a_number"),
     (Fraction(1, 2), "not_a_number"),
-    (2**80, "not_finite"),
+    (10**400, "not_finite"),
     ([], "not_a_number"),
 ]
 
@@ -155,16 +154,15 @@ def test_a_strict_one_raises_at_the_call():
 
 
 @given(st.lists(st.one_of(st.floats(), st.integers(), st.booleans(), st.text(max_size=2), st.none()), max_size=30))
-@examples(60)
+@settings(max_examples=60, deadline=None)
 def test_recording_never_raises_and_loses_no_good_value(values):
     metrics = make()
     counter, distribution = metrics.counter("x"), metrics.distribution("d")
     for value in values:
         counter.add(value)
         distribution.record(value)
-    numbers = [it for it in values if isinstance(it, int | float) and math.isfinite(it) and abs(it) < 2**63]
-    numbers += [it for it in values if isinstance(it, float) and math.isfinite(it) and abs(it) >= 2**63]
-    assert total(metrics, "x") == pytest.approx(sum(it for it in numbers if it >= 0)) if numbers else True
+    numbers = [it for it in values if isinstance(it, int | float) and math.isfinite(it)]
+    assert (total(metrics, "x") or 0) == pytest.approx(sum(it for it in numbers if it >= 0))
     found = total(metrics, "d")
     assert (found.count if found else 0) == len(numbers)
 

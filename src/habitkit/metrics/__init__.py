@@ -84,12 +84,12 @@ __all__ = [
 ]
 
 _MODULES = (
-    "metrics",
-    "async_metrics",
-    "instruments",
     "errors",
-    *(f"domain.{name}" for name in ("expressions", "matchers", "vectors", "totals")),
-    *(f"domain.{name}" for name in ("series", "sketch", "tiers")),
+    *(f"domain.{name}" for name in ("series", "sketch", "tiers", "totals")),
+    "metrics",
+    "instruments",
+    *(f"domain.{name}" for name in ("expressions", "functions", "matchers", "vectors")),
+    "async_metrics",
 )
 
 if not TYPE_CHECKING:
