@@ -37,10 +37,13 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | ``AsyncLimiterContract`` | every ``AsyncLimitsBackend`` | ``open_limits``; ``advance`` as well |
 | ``CacheContract`` | every ``CacheBackend`` | ``cache``; ``advance`` if its clock moves |
 | ``AsyncCacheContract`` | every ``AsyncCacheBackend`` | ``open_cache``; ``advance`` as well |
+| ``SeriesContract`` | every ``SeriesStore`` | ``series_store`` |
+| ``AsyncSeriesContract`` | every ``AsyncSeriesStore`` | ``open_series_store`` |
 
 With the capability ``shared`` the class also gives ``url``, by which another process opens the same
 facts; that of a limits or cache backend gives a second backend on the same state: ``limits_again``,
-``open_limits_again``, ``cache_again`` or ``open_cache_again``. A cache backend that has
+``open_limits_again``, ``cache_again`` or ``open_cache_again``; that of a store of time series
+``series_store_again`` or ``open_series_store_again``. A cache backend that has
 ``subscribe`` declares ``publishes``. Every wait in the contracts has an end; they need pytest,
 which ``pip install 'habitkit[testing]'`` brings.
 """
@@ -60,6 +63,7 @@ from habitkit.testing.contracts._async_contracts import (  # noqa: E402
     AsyncStoreContract,
 )
 from habitkit.testing.contracts._async_limiter import AsyncLimiterContract  # noqa: E402
+from habitkit.testing.contracts._async_series import AsyncSeriesContract  # noqa: E402
 from habitkit.testing.contracts._base import Contract  # noqa: E402
 from habitkit.testing.contracts._cache_contract import CacheContract  # noqa: E402
 from habitkit.testing.contracts._coins_contract import CoinsContract  # noqa: E402
@@ -69,6 +73,7 @@ from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: 
 from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract  # noqa: E402
 from habitkit.testing.contracts._limiter_contract import LimiterContract  # noqa: E402
 from habitkit.testing.contracts._quests_contract import QuestsContract  # noqa: E402
+from habitkit.testing.contracts._series_contract import SeriesContract  # noqa: E402
 from habitkit.testing.contracts._store_contract import StoreContract  # noqa: E402
 
 __all__ = [
@@ -77,6 +82,7 @@ __all__ = [
     "AsyncContract",
     "AsyncHostTransactionsContract",
     "AsyncLimiterContract",
+    "AsyncSeriesContract",
     "AsyncStoreContract",
     "CacheContract",
     "CoinsContract",
@@ -89,6 +95,7 @@ __all__ = [
     "LimiterContract",
     "LoopThread",
     "QuestsContract",
+    "SeriesContract",
     "StoreContract",
 ]
 
