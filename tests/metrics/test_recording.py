@@ -45,7 +45,9 @@ def test_a_name_asked_for_again_gives_the_same_instrument():
     metrics = make()
     assert metrics.counter("check_ins") is metrics.counter("check_ins")
     assert metrics.gauge("queue") is metrics.gauge("queue")
-    assert metrics.distribution("load", unit="seconds") is metrics.distribution("load", unit="seconds")
+    assert metrics.distribution("load", unit="seconds") is metrics.distribution(
+        "load", unit="seconds"
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,9 @@ def test_another_kind_unit_or_way_to_combine_is_a_conflict(ask):
         ask(metrics)
 
 
-@pytest.mark.parametrize("name", ["", "A", "9a", "a-b", "a" * 101, "x_total", "habitkit_x", None, 5, "ä"])
+@pytest.mark.parametrize(
+    "name", ["", "A", "9a", "a-b", "a" * 101, "x_total", "habitkit_x", None, 5, "ä"]
+)
 def test_a_bad_name_is_refused_at_once(name):
     with pytest.raises(InvalidMetric, match="name"):
         make().counter(name)
@@ -131,7 +135,22 @@ def test_a_bad_value_of_a_gauge_or_a_distribution_is_dropped(value, reason):
 
 
 @pytest.mark.parametrize(
-    "attributes", [{"le": "1"}, {"quantile": "1"}, {"A": "1"}, {1: "1"}, {"a": 1.5}, {"a": None}, {"a": []}, [("a", "b")], "a", 7, {"a": "x" * 201}, {"a": "\x00"}, {"a": "\ud800"}]
+    "attributes",
+    [
+        {"le": "1"},
+        {"quantile": "1"},
+        {"A": "1"},
+        {1: "1"},
+        {"a": 1.5},
+        {"a": None},
+        {"a": []},
+        [("a", "b")],
+        "a",
+        7,
+        {"a": "x" * 201},
+        {"a": "\x00"},
+        {"a": "\ud800"},
+    ],
 )
 def test_bad_attributes_are_dropped_and_a_strict_one_raises(attributes):
     metrics = make()
@@ -153,7 +172,12 @@ def test_a_strict_one_raises_at_the_call():
     assert total(metrics, "x") == 3
 
 
-@given(st.lists(st.one_of(st.floats(), st.integers(), st.booleans(), st.text(max_size=2), st.none()), max_size=30))
+@given(
+    st.lists(
+        st.one_of(st.floats(), st.integers(), st.booleans(), st.text(max_size=2), st.none()),
+        max_size=30,
+    )
+)
 @settings(max_examples=60, deadline=None)
 def test_recording_never_raises_and_loses_no_good_value(values):
     metrics = make()
@@ -229,7 +253,9 @@ def test_a_timer_times_blocks_functions_and_coroutines():
 class TestFlushing:
     def points(self, metrics):
         found = {}
-        for point in metrics.series.read([it.series.id for it in metrics.series.series([])], 0, 2**40, metrics.now()).points:
+        for point in metrics.series.read(
+            [it.series.id for it in metrics.series.series([])], 0, 2**40, metrics.now()
+        ).points:
             found.setdefault((point.series, point.slot), []).append(point)
         return found
 
@@ -276,7 +302,11 @@ class TestFlushing:
         for hours in (-3, 1):
             counter.add(1, at=clock.now() + timedelta(hours=hours))
         counter.add(1, at=datetime(2026, 1, 1))  # noqa: DTZ001 - a naive one
-        assert dropped(metrics) == {("x", "too_late"): 1, ("x", "too_early"): 1, ("x", "not_an_instant"): 1}
+        assert dropped(metrics) == {
+            ("x", "too_late"): 1,
+            ("x", "too_early"): 1,
+            ("x", "not_an_instant"): 1,
+        }
 
     def test_the_clock_set_back_loses_nothing(self):
         clock = FakeClock("2026-01-01T00:30Z")
@@ -298,7 +328,12 @@ class TestFlushing:
             metrics.flush()
             clock.advance(seconds=10)
         (gauge,) = [it.series.id for it in metrics.series.series(["g"])]
-        found = [decode_gauge(it.data).last for (id_, _), points in self.points(metrics).items() for it in points if id_ == gauge]
+        found = [
+            decode_gauge(it.data).last
+            for (id_, _), points in self.points(metrics).items()
+            for it in points
+            if id_ == gauge
+        ]
         assert found == [7, 7, 7]
         assert self.increases(metrics, "x") == {0: 1}
 
@@ -333,7 +368,11 @@ def _unreachable(*_):
 @pytest.mark.parametrize("series", [1, 1000])
 def test_sums_are_exact_with_eight_threads(series):
     metrics = make()
-    counter, distribution, gauge = metrics.counter("x"), metrics.distribution("d"), metrics.gauge("g")
+    counter, distribution, gauge = (
+        metrics.counter("x"),
+        metrics.distribution("d"),
+        metrics.gauge("g"),
+    )
     each = 6000
 
     def work(thread):

@@ -25,7 +25,7 @@ from habitkit.metrics.errors import InvalidMetric
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from habitkit.metrics.domain.series import Series
+    from habitkit.metrics.domain.series import Labels, Series
 
 __all__ = [
     "MOST_PENDING",
@@ -51,6 +51,7 @@ class Recorder:
         now_ns: The wall clock, in nanoseconds since 1970.
         drop: Is called with the metric, the reason and the error for what is not recorded; a strict
             one raises the error.
+        folded: Is called with the metric, the attributes and those that they were replaced by.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Recorder:
         step: int,
         now_ns: Callable[[], int],
         drop: Callable[[str, str, InvalidMetric], None],
+        folded: Callable[[str, Labels, Labels], None],
         *,
         strict: bool,
     ) -> None:
@@ -65,6 +67,7 @@ class Recorder:
         self.step = step
         self.now_ns = now_ns
         self.drop = drop
+        self.folded = folded
         self.most_pending = 1 if strict else MOST_PENDING
 
 
