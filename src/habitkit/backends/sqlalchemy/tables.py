@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from habitkit.backends.sqlalchemy import _expiring_tables  # noqa: F401 - they are in the metadata
+from habitkit.backends.sqlalchemy import _expiring_tables, _series_tables  # noqa: F401 - metadata
 from habitkit.backends.sqlalchemy._experiment_tables import exposures
 from habitkit.backends.sqlalchemy._flag_tables import (
     flag_assignments,
