@@ -33,8 +33,8 @@ from typing import NamedTuple
 from attrs import evolve
 
 from habitkit.alerts.domain.flapping import Step, told
-from habitkit.alerts.domain.model import Advanced, AlertState, Observed, RuleState
 from habitkit.alerts.domain.labels import ALERTNAME
+from habitkit.alerts.domain.model import Advanced, AlertState, Observed, RuleState
 from habitkit.alerts.domain.rules import Alert
 from habitkit.alerts.domain.templates import render
 from habitkit.metrics.domain.series import Labels, labels_of

@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
+from habitkit.alerts.domain.labels import checked_name, is_label
 from habitkit.alerts.domain.matchers import Match, checked_match
 from habitkit.alerts.domain.model import AlertState
-from habitkit.alerts.domain.labels import checked_name, is_label
 from habitkit.errors import InvalidInput
 from habitkit.metrics.domain.series import Labels
 
