@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from habitkit.experiments.settings import ExperimentSettings
     from habitkit.flags.settings import FlagSettings
     from habitkit.habits.settings import HabitSettings
+    from habitkit.health.settings import HealthSettings
     from habitkit.module import Module
     from habitkit.quests.settings import QuestSettings
     from habitkit.reactions import Reaction, Subscriber
 
 __all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
 
-NAMES = ("journal", "habits", "quests", "coins", "flags", "experiments")
+NAMES = ("journal", "habits", "quests", "coins", "flags", "experiments", "health")
 """The modules, in the order in which a sweep visits them."""
 
 
@@ -38,6 +39,7 @@ class KitOptions(TypedDict, total=False):
         quests: The host's own kinds of objectives.
         flags: Where flags come from, and how often they are refreshed.
         experiments: How exposures are stored.
+        health: The host's own checks, and from when on delays are warned of.
     """
 
     clock: Clock | None
@@ -48,6 +50,7 @@ class KitOptions(TypedDict, total=False):
     quests: QuestSettings | None
     flags: FlagSettings | None
     experiments: ExperimentSettings | None
+    health: HealthSettings | None
 
 
 @cache
