@@ -1,7 +1,7 @@
 """Health: checks of the kit and of its host, and the daily check.
 
-    kit.health("ready").response()      the answer to a probe
-    kit.daily_check()                   what should be seen to, once a day
+kit.health("ready").response()      the answer to a probe
+kit.daily_check()                   what should be seen to, once a day
 """
 
 from __future__ import annotations

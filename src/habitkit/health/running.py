@@ -92,6 +92,9 @@ class _Checks(Generic[R]):
     """What both modes have in common."""
 
     def __init__(self, settings: KitSettings) -> None:
+        with suppress(Exception):  # the check of the flags says why
+            # Made here: an import that a fork interrupts in a thread would block it in the child.
+            settings.residents.of("flags")
         self._settings = settings
         self._ticks: Callable[[], int] = getattr(settings.clock, "ticks", ticks)
         self._runs: dict[str, R] = {}
@@ -123,9 +126,14 @@ class _Checks(Generic[R]):
             result = failed(f"no result within {run.check.timeout_seconds:g} s")
             result = evolve(result, at=self._settings.clock.now())
         if result.status != "pass":
-            name, status, text = run.check.name, result.status, result.text
             _logging.warn(
-                _log, "health.check_not_passed", key=name, check=name, status=status, text=text
+                _log,
+                "health.check_not_passed",
+                "a check did not pass",
+                key=run.check.name,
+                check=run.check.name,
+                status=result.status,
+                text=result.text,
             )
         return result
 
@@ -181,13 +189,13 @@ class HealthChecks(_Checks[_ThreadRun]):
         return run
 
     def _run(self, run: _ThreadRun) -> None:
-        result = failed(_ENDED)
         try:
             result = drive(run.check.steps(self._settings), self._runner)
         except Exception as error:  # noqa: BLE001 - it is the result
             result = failed(reason(error))
-        finally:  # what ends the thread ends the run too
-            self._end(run, result)
+        except BaseException:  # noqa: BLE001 - it would end this thread, and does
+            result = failed(_ENDED)
+        self._end(run, result)
 
     def _end(self, run: _ThreadRun, result: CheckResult) -> None:
         run.end(result, self._ticks(), self._settings.clock.now())

@@ -18,7 +18,7 @@ _LONGEST_NAME = 100
 _LONGEST_TIMEOUT_SECONDS = 3600
 
 
-def _expect_name(_: object, __: object, value: object) -> None:
+def _expect_name(_: object, __: object, value: Any) -> None:
     is_name = isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and value.isprintable()
     if not is_name:
         msg = f"name: expected a printable text of 1 to {_LONGEST_NAME} characters, got {value!r}"
@@ -28,27 +28,27 @@ def _expect_name(_: object, __: object, value: object) -> None:
         raise ConfigurationError(msg)
 
 
-def _expect_call(_: object, __: object, value: object) -> None:
+def _expect_call(_: object, __: object, value: Any) -> None:
     if not callable(value):
         msg = f"call: expected a function without arguments, got {value!r}"
         raise ConfigurationError(msg)
 
 
-def _expect_level(_: object, __: object, value: object) -> None:
+def _expect_level(_: object, __: object, value: Any) -> None:
     if value not in ("ready", "deep"):
         msg = f"level: expected 'ready' or 'deep' ('live' runs no checks), got {value!r}"
         raise ConfigurationError(msg)
 
 
-def _expect_seconds(_: object, attribute: Any, value: object) -> None:
+def _expect_seconds(_: object, attribute: Any, value: Any) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (is_number and 0 < value <= _LONGEST_TIMEOUT_SECONDS):  # type: ignore[operator]
+    if not (is_number and 0 < value <= _LONGEST_TIMEOUT_SECONDS):
         expected = f"seconds, above 0 and at most {_LONGEST_TIMEOUT_SECONDS}"
         msg = f"{attribute.name}: expected {expected}, got {value!r}"
         raise ConfigurationError(msg)
 
 
-def _expect_bool(_: object, __: object, value: object) -> None:
+def _expect_bool(_: object, __: object, value: Any) -> None:
     if not isinstance(value, bool):
         msg = f"critical: expected True or False, got {value!r}"
         raise ConfigurationError(msg)

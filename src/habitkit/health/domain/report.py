@@ -1,7 +1,7 @@
 """The values of health: the result of a check, a report, and its answer to a probe.
 
 The answer follows the draft "Health Check Response Format for HTTP APIs"
-(draft-inadarei-api-health-check-06): ``pass`` and ``warn`` are answered with 200, ``fail`` with 503.
+(draft-inadarei-api-health-check-06): 200 for ``pass`` and ``warn``, 503 for ``fail``.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ _STATUSES: tuple[Status, ...] = ("pass", "warn", "fail")
 _OK, _UNAVAILABLE = 200, 503
 
 
-def _expect_status(_: object, __: object, value: object) -> None:
+def _expect_status(_: object, __: object, value: Any) -> None:
     if value not in _STATUSES:
         raise InvalidInput("status", given=value, expected="'pass', 'warn' or 'fail'")
 
 
-def _number_or_none(_: object, __: object, value: object) -> None:
+def _number_or_none(_: object, __: object, value: Any) -> None:
     if value is None or (isinstance(value, int | float) and abs(value) < float("inf")):
         return
     raise InvalidInput("value", given=value, expected="a finite number or None")
 
 
-def _text(_: object, attribute: Any, value: object) -> None:
+def _text(_: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, str):
         raise InvalidInput(attribute.name, given=value, expected="a text")
 
