@@ -27,7 +27,24 @@ _NS = 1_000_000_000
 
 EVENTS: Mapping[str, str] = MappingProxyType(
     {
+        "background.not_refreshed": "kit.background() cannot refresh a resident.",
+        "background.resident_not_made": "kit.background() cannot make a resident.",
+        "cache.hook_failed": "The host's observe hook of a cache raised.",
+        "cache.unavailable": "The shared cache failed; memory is used for a second.",
+        "flags.callback_failed": "A listener of flags, or a hook for exposures, raised.",
+        "flags.exposure_lost": "The exposure to an experiment was not kept.",
+        "flags.exposures_not_kept": "Nothing can keep exposures to experiments.",
+        "flags.not_refreshed": "Flags were changed, but are not used here yet.",
+        "flags.not_stored": "Sticky assignments, or which flags are used, cannot be stored now.",
+        "flags.wake_up_not_announced": "Other processes were not told of a change of flags.",
+        "flags.wake_up_not_polled": "This process is not told of changes of flags.",
         "health.check_not_passed": "A check of kit.health warns or fails; the record says why.",
+        "limits.hook_failed": "The host's observe hook of a limiter raised.",
+        "limits.refund_lost": "A rate limit could not be given back what was not used.",
+        "relay.dead": "An event was not delivered and is not tried again.",
+        "relay.failed": "An event was not delivered and is tried again later.",
+        "residents.not_finished": "A resident could not store what waited when the kit was closed.",
+        "sweep.failed": "A part of the sweep, or one of its items, failed.",
     }
 )
 """The events that are logged, by id, and what each means."""

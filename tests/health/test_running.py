@@ -27,13 +27,6 @@ SOON = 0.02
 S = 1_000_000_000
 
 
-@pytest.fixture(autouse=True)
-def clean_log() -> Iterator[None]:
-    _logging.limited.forget()
-    yield
-    _logging.limited.forget()
-
-
 def kit_of(*checks: HostCheck) -> TestKit:
     return habitkit.testing.kit(health=HealthSettings(checks=checks))
 
@@ -79,6 +72,9 @@ async def _passes() -> bool:
     return True
 
 
+LATE: Any = lambda: _passes()  # noqa: E731, PLW0108 - no coroutine function itself
+
+
 async def _raises() -> None:
     raise OSError("no")
 
@@ -115,7 +111,7 @@ def test_a_check_passes_warns_or_fails_by_what_it_returns_or_raises(call, status
 
 
 def test_a_coroutine_function_is_awaited_by_an_async_kit_and_refused_by_a_sync_one():
-    checks = [check("good", _passes), check("bad", _raises), check("late", lambda: _passes())]
+    checks = [check("good", _passes), check("bad", _raises), check("late", LATE)]
 
     sync, awaited = in_both_kits(*checks)
 
@@ -141,7 +137,10 @@ def test_the_answer_to_a_probe_follows_the_draft_and_hides_texts_unless_asked():
     assert "mail.internal" not in response.body
     assert json.loads(detailed.body)["checks"]["smtp"] == [{**smtp, "output": "at mail.internal"}]
     assert json.loads(kit_of().health("live").response().body) == {"status": "pass"}
-    assert [kit_of(slow).health().response().status_code, kit_of().health().response().status_code] == [200, 200]
+    assert [
+        kit_of(slow).health().response().status_code,
+        kit_of().health().response().status_code,
+    ] == [200, 200]
 
 
 def test_live_runs_nothing_and_each_level_has_the_checks_of_the_one_before():
@@ -153,15 +152,33 @@ def test_live_runs_nothing_and_each_level_has_the_checks_of_the_one_before():
 
     assert (live, hanging.starts) == ({}, 1)
     assert list(ready) == ["store", "schema", "flags", "relay", "sweep", "mine"]
-    assert list(deep) == ["store", "schema", "flags", "relay", "sweep", "outbox", "clock", "mine", "deep one"]
+    assert list(deep) == [
+        "store",
+        "schema",
+        "flags",
+        "relay",
+        "sweep",
+        "outbox",
+        "clock",
+        "mine",
+        "deep one",
+    ]
 
 
-@given(st.one_of(st.none(), st.integers(), st.text(), st.lists(st.text()), st.sampled_from(["Live", "ready ", "DEEP", "liv"])))
+@given(
+    st.one_of(
+        st.none(),
+        st.integers(),
+        st.text(),
+        st.lists(st.text()),
+        st.sampled_from(["Live", "ready ", "DEEP", "liv"]),
+    )
+)
 def test_any_other_level_is_refused(level):
     if level in ("live", "ready", "deep"):
         return
     kit = kit_of()
-    with pytest.raises(InvalidInput, match="^level: expected 'live', 'ready' or 'deep', got "):
+    with pytest.raises(InvalidInput, match=r"^level: expected 'live', 'ready' or 'deep', got "):
         kit.health(level)
 
 
@@ -216,7 +233,7 @@ def test_an_async_kit_goes_on_past_a_check_that_hangs():
         check("task", never, timeout_seconds=SOON),
     ]
 
-    async def twice(kit: AsyncHabitKit, clock: FakeClock) -> None:
+    async def twice(kit: AsyncHabitKit, clock: FakeClock, times: int) -> None:
         for _ in range(2):
             health = await kit.health()
             texts = {health.checks[it.name].text for it in checks}
@@ -228,7 +245,7 @@ def test_an_async_kit_goes_on_past_a_check_that_hangs():
         clock = FakeClock()
         kit = async_kit_of(*checks, clock=clock)
         for times in (1, 2):  # the second loop has nothing of the first one's
-            asyncio.run(twice(kit, clock))
+            asyncio.run(twice(kit, clock, times))
 
 
 def test_fifty_callers_share_one_run_for_five_seconds():
@@ -270,7 +287,10 @@ def test_fifty_callers_share_one_run_for_five_seconds():
 
 
 @given(
-    st.integers(0, 20 * S), st.integers(0, 20 * S), st.none() | st.integers(0, 20 * S), st.integers(1, 10)
+    st.integers(0, 20 * S),
+    st.integers(0, 20 * S),
+    st.none() | st.integers(0, 20 * S),
+    st.integers(1, 10),
 )
 def test_a_run_is_shared_waited_for_given_up_or_followed_by_another(now, started, ended, timeout):
     step = next_step(now, started, ended, timeout)

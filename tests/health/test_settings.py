@@ -14,7 +14,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"name": "a\nb"}, "name: expected a printable text of 1 to 100 characters"),
     ({"name": 5}, "name: expected a printable text"),
     ({"name": "x" * 101}, "name: expected a printable text"),
-    ({"name": "store"}, "name: expected another name than those of habitkit's own checks, got 'store'"),
+    (
+        {"name": "store"},
+        "name: expected another name than those of habitkit's own checks, got 'store'",
+    ),
     ({"call": "ping"}, "call: expected a function without arguments, got 'ping'"),
     ({"level": "live"}, "level: expected 'ready' or 'deep'"),
     ({"level": []}, "level: expected 'ready' or 'deep'"),
@@ -39,7 +42,10 @@ def test_what_is_no_check_is_refused(changed, message):
     [
         ({"checks": [check("a", print), print]}, "checks: expected a list such as"),
         ({"checks": 5}, "checks: expected a list such as"),
-        ({"checks": [check("a", print), check("a", repr)]}, "checks: expected a name once, got 'a' twice"),
+        (
+            {"checks": [check("a", print), check("a", repr)]},
+            "checks: expected a name once, got 'a' twice",
+        ),
         ({"relay_lag_seconds": -1}, "relay_lag_seconds: expected seconds"),
     ],
 )
