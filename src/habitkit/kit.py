@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from habitkit.background import AsyncBackground, Background
     from habitkit.cache import AsyncCache, Cache
+    from habitkit.health.domain.report import Health, Level
+    from habitkit.health.running import AsyncHealthChecks, HealthChecks
     from habitkit.limits import AsyncLimiter, Limiter
     from habitkit.metrics import AsyncMetrics, Metrics
     from habitkit.modules import KitOptions
@@ -166,6 +168,31 @@ class HabitKit(KitServices[Sync]):
 
         return Background(self._runner)
 
+    def health(self, level: Level = "ready") -> Health:
+        """Check whether the kit is well, for the probes of a load balancer or an orchestrator.
+
+        Checks run in parallel, each at most once at a time, and results are shared for 5 seconds.
+
+        Args:
+            level: ``"live"`` does nothing: the process runs. ``"ready"`` asks the store, compares
+                the version of its tables, the age of flags, the delay of relay and sweep.
+                ``"deep"`` also compares the age of the outbox, and the clock with the database's.
+                Checks of the host are in ``HealthSettings(checks=[...])``.
+
+        Returns:
+            The status and the results by name; ``.response()`` is the answer to a probe.
+
+        Raises:
+            InvalidInput: If the level is another.
+        """
+        return self._health_checks(level)
+
+    @cached_property
+    def _health_checks(self) -> HealthChecks:
+        from habitkit.health.running import HealthChecks  # noqa: PLC0415
+
+        return HealthChecks(self._runner)
+
     def close(self) -> None:
         """Close the kit, and what it opened itself. Closing twice is fine."""
         if not self._runner.state.closed:
@@ -276,6 +303,31 @@ class AsyncHabitKit(KitServices[Async]):
         from habitkit.background import AsyncBackground  # noqa: PLC0415 - only where it is used
 
         return AsyncBackground(self._runner)
+
+    async def health(self, level: Level = "ready") -> Health:
+        """Check whether the kit is well, for the probes of a load balancer or an orchestrator.
+
+        Checks run in parallel, each at most once at a time, and results are shared for 5 seconds.
+
+        Args:
+            level: ``"live"`` does nothing: the process runs. ``"ready"`` asks the store, compares
+                the version of its tables, the age of flags, the delay of relay and sweep.
+                ``"deep"`` also compares the age of the outbox, and the clock with the database's.
+                Checks of the host are in ``HealthSettings(checks=[...])``.
+
+        Returns:
+            The status and the results by name; ``.response()`` is the answer to a probe.
+
+        Raises:
+            InvalidInput: If the level is another.
+        """
+        return await self._health_checks(level)
+
+    @cached_property
+    def _health_checks(self) -> AsyncHealthChecks:
+        from habitkit.health.running import AsyncHealthChecks  # noqa: PLC0415
+
+        return AsyncHealthChecks(self._runner)
 
     async def close(self) -> None:
         """Close the kit, and what it opened itself. Closing twice is fine."""
