@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from habitkit.background import AsyncBackground, Background
     from habitkit.cache import AsyncCache, Cache
-    from habitkit.health.domain.report import Health, Level
-    from habitkit.health.running import AsyncHealthChecks, HealthChecks
     from habitkit.limits import AsyncLimiter, Limiter
     from habitkit.metrics import AsyncMetrics, Metrics
     from habitkit.modules import KitOptions
@@ -71,7 +69,8 @@ class HabitKit(KitServices[Sync]):
         """
         expect_resident("limits", limits, "Limiter", "Limiter(MemoryLimits())")
         expect_resident("cache", cache, "Cache", "Cache()")
-        expect_resident("metrics", metrics or None, "Metrics", "Metrics()")
+        if not isinstance(metrics, bool):
+            expect_resident("metrics", metrics, "Metrics", "Metrics()")
         kit_metrics = KitMetrics("Metrics", metrics, options.get("clock"))
         settings = make_settings(store, options, kit_metrics=kit_metrics)
         super().__init__(SyncRunner(store, settings, KitState()))
@@ -168,31 +167,6 @@ class HabitKit(KitServices[Sync]):
 
         return Background(self._runner)
 
-    def health(self, level: Level = "ready") -> Health:
-        """Check whether the kit is well, for the probes of a load balancer or an orchestrator.
-
-        Checks run in parallel, each at most once at a time, and results are shared for 5 seconds.
-
-        Args:
-            level: ``"live"`` does nothing: the process runs. ``"ready"`` asks the store, compares
-                the version of its tables, the age of flags, the delay of relay and sweep.
-                ``"deep"`` also compares the age of the outbox, and the clock with the database's.
-                Checks of the host are in ``HealthSettings(checks=[...])``.
-
-        Returns:
-            The status and the results by name; ``.response()`` is the answer to a probe.
-
-        Raises:
-            InvalidInput: If the level is another.
-        """
-        return self._health_checks(level)
-
-    @cached_property
-    def _health_checks(self) -> HealthChecks:
-        from habitkit.health.running import HealthChecks  # noqa: PLC0415
-
-        return HealthChecks(self._runner)
-
     def close(self) -> None:
         """Close the kit, and what it opened itself. Closing twice is fine."""
         if not self._runner.state.closed:
@@ -230,6 +204,8 @@ class AsyncHabitKit(KitServices[Async]):
         """Put the services on an async store; arguments and errors as for ``HabitKit``."""
         expect_resident("limits", limits, "AsyncLimiter", "AsyncLimiter(MemoryLimits())")
         expect_resident("cache", cache, "AsyncCache", "AsyncCache()")
+        if not isinstance(metrics, bool):
+            expect_resident("metrics", metrics, "AsyncMetrics", "AsyncMetrics()")
         kit_metrics = KitMetrics("AsyncMetrics", metrics, options.get("clock"))
         settings = make_settings(store, options, asynchronous=True, kit_metrics=kit_metrics)
         super().__init__(AsyncRunner(store, settings, KitState()))
@@ -303,31 +279,6 @@ class AsyncHabitKit(KitServices[Async]):
         from habitkit.background import AsyncBackground  # noqa: PLC0415 - only where it is used
 
         return AsyncBackground(self._runner)
-
-    async def health(self, level: Level = "ready") -> Health:
-        """Check whether the kit is well, for the probes of a load balancer or an orchestrator.
-
-        Checks run in parallel, each at most once at a time, and results are shared for 5 seconds.
-
-        Args:
-            level: ``"live"`` does nothing: the process runs. ``"ready"`` asks the store, compares
-                the version of its tables, the age of flags, the delay of relay and sweep.
-                ``"deep"`` also compares the age of the outbox, and the clock with the database's.
-                Checks of the host are in ``HealthSettings(checks=[...])``.
-
-        Returns:
-            The status and the results by name; ``.response()`` is the answer to a probe.
-
-        Raises:
-            InvalidInput: If the level is another.
-        """
-        return await self._health_checks(level)
-
-    @cached_property
-    def _health_checks(self) -> AsyncHealthChecks:
-        from habitkit.health.running import AsyncHealthChecks  # noqa: PLC0415
-
-        return AsyncHealthChecks(self._runner)
 
     async def close(self) -> None:
         """Close the kit, and what it opened itself. Closing twice is fine."""
