@@ -10,11 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from habitkit.testing.contracts._series_races import SharedSeriesCases
 from tests.repeated import fails_again
 from tests.stores import broken_series
 
 HERE = Path(__file__).parent
 UNDEFINED = "broken_series.py::TestNothingGiven::test_a_store_says_what_it_is"
+
+
+class TestStoresThatShareTheirSeries(SharedSeriesCases):
+    """So that these cases have passed somewhere without a database."""
+
+    capabilities = {"shared"}
+
+    @pytest.fixture
+    def series_store(self):
+        return broken_series.Sharing(self.tiers)
+
+    @pytest.fixture
+    def series_store_again(self, series_store):
+        return broken_series.Sharing(self.tiers).share(series_store)
 
 
 @pytest.fixture(scope="module")
