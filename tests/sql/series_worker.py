@@ -26,6 +26,7 @@ from habitkit.testing._race_worker import Channel
 T = 1_800_000_000
 SPEED = 200
 THREADS = 2
+LATE_SECONDS = 1200
 TIERS = (Tier(10, 2400), Tier(60, 6000), Tier(600, 600_000))
 SERIES = [Series("runs", "counter", attributes=labels_of({"n": str(n)})) for n in range(3)]
 
@@ -52,14 +53,17 @@ def batch(slot: int, writer: int, amount: int) -> list[Point]:
     ]
 
 
-def cut_off(log: Path) -> list[tuple[int, int, int]]:
-    """Return the batches that were tried, and not said to be done: slot, writer and amount."""
+def cut_off(log: Path, now: int) -> list[tuple[int, int, int]]:
+    """Return the batches that were tried, and not said to be done: slot, writer and amount.
+
+    Those of long ago are left out, as a flush would not be repeated any more.
+    """
     last: dict[str, tuple[str, ...]] = {}
     lines = log.read_text().splitlines() if log.exists() else []
     for word, slot, writer, amount in (line.split() for line in lines):
         last[writer] = (word, slot, writer, amount)
-    cut = [row[1:] for row in last.values() if row[0] == "try"]
-    return [(int(slot), int(writer), int(amount)) for slot, writer, amount in cut]
+    cut = [tuple(map(int, row)) for word, *row in last.values() if word == "try"]
+    return [(slot, writer, amount) for slot, writer, amount in cut if slot > now - LATE_SECONDS]
 
 
 def writing(channel: Channel, url: str, started: str, path: str, first: str, again: str) -> None:
@@ -93,7 +97,7 @@ def writing(channel: Channel, url: str, started: str, path: str, first: str, aga
 
     channel.say("ready")
     if again:
-        for each in cut_off(Path(path)):
+        for each in cut_off(Path(path), now_since(started)):
             write(*each)
     threads = [threading.Thread(target=work, args=(int(first) + n,)) for n in range(THREADS)]
     for thread in threads:
