@@ -28,8 +28,14 @@ from habitkit.metrics.domain.functions import (
 )
 from habitkit.metrics.domain.matchers import ALL
 from habitkit.metrics.domain.vectors import Matrix, Row, Sample, Vector
-from habitkit.metrics.errors import InvalidMetric, QueryTooLarge, QueryTooSlow, UnknownMetric
-from habitkit.metrics.port import KnownSeries, Reading
+from habitkit.metrics.errors import (
+    InvalidMetric,
+    QueryError,
+    QueryTooLarge,
+    QueryTooSlow,
+    UnknownMetric,
+)
+from habitkit.metrics.port import KnownSeries, Point, Reading
 from habitkit.metrics.queries import QueryLimits, query_all, query_range
 from habitkit.workflow import drive, drive_async
 from tests.metrics.series_values import (
@@ -168,6 +174,17 @@ def test_an_expression_that_fails_does_not_disturb_the_others():
     )
     with pytest.raises(InvalidMetric, match="a counter for rate"):
         ranged(stored(some_values()), rate("queue"), 0, 600, "1m")
+
+
+def test_a_point_that_cannot_be_read_fails_what_reads_it_alone():
+    store: Any = stored(some_values())
+    series = counter("strange")
+    store.write([Point(series.id, 10, T + 590, 1, b"\xff")], [series], T + 600)
+    strange, good = ask(store, increase("strange"), increase("requests"), at=600)
+
+    assert type(strange) is QueryError
+    assert str(strange).startswith("a stored point cannot be read: ")
+    assert good.samples
 
 
 def test_what_is_too_large_or_too_slow_is_refused():
