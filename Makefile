@@ -25,6 +25,7 @@ MEASURED := tests/unit tests/kit tests/importers tests/flags tests/contrib \
 	tests/stores/test_memory.py tests/stores/test_sqlite.py \
 	$(filter-out $(REPEATING),$(wildcard $(addsuffix /test_*.py, \
 	tests/sql tests/experiments tests/experiments/stats tests/quests))) \
+	tests/metrics tests/alerts tests/health \
 	$(addprefix tests/limits/test_,failures.py leases_and_headers.py waiting.py) \
 	$(addprefix tests/memcached/test_,items.py opening.py port.py) \
 	$(addprefix tests/redis/test_,failures.py opening.py rules.py) \

@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from habitkit import plugins
-from habitkit.binding import Async, M, Sync, workflow
+from habitkit.binding import Async, Sync
 from habitkit.errors import HostTransactionUnsupported
-from habitkit.maintenance import rebuild, sweep
+from habitkit.kit_metrics import KitMetrics
+from habitkit.kit_services import KitServices
+from habitkit.opening import open_async_residents, open_residents
 from habitkit.options import expect_resident, make_settings
-from habitkit.residents import finish, refresh
 from habitkit.runner import AsyncRunner, KitState, SyncRunner
-from habitkit.services import AsyncHostKit, EveryOwner, HostKit
+from habitkit.services import AsyncHostKit, HostKit
 from habitkit.store import AsyncHostTransactions, HostTransactions
 
 if TYPE_CHECKING:
@@ -22,55 +23,15 @@ if TYPE_CHECKING:
 
     from habitkit.background import AsyncBackground, Background
     from habitkit.cache import AsyncCache, Cache
-    from habitkit.experiments.kit_service import KitExperimentService
-    from habitkit.flags.kit_service import KitFlagService
-    from habitkit.journal.service import RelayService
     from habitkit.limits import AsyncLimiter, Limiter
+    from habitkit.metrics import AsyncMetrics, Metrics
     from habitkit.modules import KitOptions
-    from habitkit.quests.service import KitQuestService
     from habitkit.store import AsyncStore, Store
 
 __all__ = ["AsyncHabitKit", "HabitKit"]
 
 
-class _Kit(EveryOwner[M]):
-    """The methods of a kit that its views do not have."""
-
-    @cached_property
-    def relay(self) -> RelayService[M]:
-        """Delivers committed events to subscribers."""
-        from habitkit.journal.service import RelayService  # noqa: PLC0415 - only where it is used
-
-        return RelayService(self._runner)
-
-    @cached_property
-    def flags(self) -> KitFlagService[M]:
-        """Feature flags: ``kit.flags.boolean("quests", False, {"targetingKey": "ada"})``."""
-        from habitkit.flags.kit_service import KitFlagService  # noqa: PLC0415 - only where it is used
-
-        return KitFlagService(self._runner)
-
-    @cached_property
-    def quests(self) -> KitQuestService[M]:
-        """Quests, achievements, levels and reward rules: ``kit.quests.start("ada", "week")``."""
-        from habitkit.quests.service import KitQuestService  # noqa: PLC0415 - only where it is used
-
-        return KitQuestService(self._supporting("quests"))
-
-    @cached_property
-    def experiments(self) -> KitExperimentService[M]:
-        """Experiments on flags: ``kit.experiments.report("checkout")``."""
-        from habitkit.experiments.kit_service import KitExperimentService  # noqa: PLC0415
-
-        return KitExperimentService(self._supporting("experiments"))
-
-    sweep = workflow(sweep)
-    rebuild = workflow(rebuild)
-    refresh = workflow(refresh)
-    _finish = workflow(finish)
-
-
-class HabitKit(_Kit[Sync]):
+class HabitKit(KitServices[Sync]):
     """All services on one store.
 
     Example:
@@ -87,6 +48,7 @@ class HabitKit(_Kit[Sync]):
         *,
         limits: Limiter | None = None,
         cache: Cache | None = None,
+        metrics: Metrics | bool | None = None,
         **options: Unpack[KitOptions],
     ) -> None:
         """Put the services on a store; nothing is read or written yet.
@@ -95,6 +57,8 @@ class HabitKit(_Kit[Sync]):
             store: Where facts are kept. The kit does not close a store that it was given.
             limits: Limits rates; by default in this process's memory.
             cache: Keeps what the host computes; by default in this process's memory.
+            metrics: Where the kit records metrics of its own, or True for this process's memory;
+                by default it records none, and ``kit.metrics`` is there for the host alone.
             options: ``clock``, ``reactions``, ``subscribers``, and the settings of modules:
                 ``habits=HabitSettings(...)``, ``coins=CoinSettings(...)``; see ``KitOptions``.
 
@@ -105,7 +69,10 @@ class HabitKit(_Kit[Sync]):
         """
         expect_resident("limits", limits, "Limiter", "Limiter(MemoryLimits())")
         expect_resident("cache", cache, "Cache", "Cache()")
-        settings = make_settings(store, options)
+        if not isinstance(metrics, bool):
+            expect_resident("metrics", metrics, "Metrics", "Metrics()")
+        kit_metrics = KitMetrics("Metrics", metrics, options.get("clock"))
+        settings = make_settings(store, options, kit_metrics=kit_metrics)
         super().__init__(SyncRunner(store, settings, KitState()))
         self._owned = ExitStack()
         self._limits = limits
@@ -116,14 +83,21 @@ class HabitKit(_Kit[Sync]):
         """Limits rates: ``kit.limits.acquire(("login", "ada"), "30/min")``."""
         from habitkit.limits import Limiter  # noqa: PLC0415 - only where it is used
 
-        return Limiter(plugins.memory_limits()) if self._limits is None else self._limits
+        limits = Limiter(plugins.memory_limits()) if self._limits is None else self._limits
+        return self._runner.settings.kit_metrics.watching(limits)
 
     @cached_property
     def cache(self) -> Cache:
         """Keeps values: ``kit.cache.get_or_create(("dashboard", "ada"), load, ttl_seconds=60)``."""
         from habitkit.cache import Cache  # noqa: PLC0415 - only where it is used
 
-        return Cache() if self._cache is None else self._cache
+        cache = Cache() if self._cache is None else self._cache
+        return self._runner.settings.kit_metrics.watching(cache)
+
+    @property
+    def metrics(self) -> Metrics:
+        """Records and queries metrics: ``kit.metrics.counter("check_ins").add()``."""
+        return self._runner.settings.kit_metrics.get()
 
     @classmethod
     def open(
@@ -133,6 +107,7 @@ class HabitKit(_Kit[Sync]):
         schema: str | None = None,
         limits: Limiter | str | None = None,
         cache: Cache | str | None = None,
+        metrics: Metrics | bool | None = None,
         **options: Unpack[KitOptions],
     ) -> Self:
         """Open the store behind a URL; closing the kit closes it.
@@ -146,6 +121,7 @@ class HabitKit(_Kit[Sync]):
             limits: As for the constructor, or the URL of a backend for them, such as
                 ``"redis://localhost"``; closing the kit closes what it opened.
             cache: As ``limits``.
+            metrics: As for the constructor; True keeps the time series in the database.
             options: As for the constructor.
 
         Raises:
@@ -157,17 +133,9 @@ class HabitKit(_Kit[Sync]):
         with ExitStack() as owned:
             store = plugins.open_store(url, schema=schema)
             owned.callback(store.close)
-            if isinstance(limits, str):
-                from habitkit.limits import Limiter  # noqa: PLC0415 - only where it is used
-
-                limits = Limiter.open(limits)
-                owned.callback(limits.close)
-            if isinstance(cache, str):
-                from habitkit.cache import Cache  # noqa: PLC0415 - only where it is used
-
-                cache = Cache.open(cache)
-                owned.callback(cache.close)
-            kit = cls(store, limits=limits, cache=cache, **options)
+            limits, cache = open_residents(owned, limits, cache)
+            kit = cls(store, limits=limits, cache=cache, metrics=metrics, **options)
+            kit._runner.settings.kit_metrics.keep_in(store)
             kit.refresh()
             kit._owned = owned.pop_all()
         return kit
@@ -221,7 +189,7 @@ class HabitKit(_Kit[Sync]):
         self.close()
 
 
-class AsyncHabitKit(_Kit[Async]):
+class AsyncHabitKit(KitServices[Async]):
     """All services on one store, for an async host."""
 
     def __init__(
@@ -230,12 +198,16 @@ class AsyncHabitKit(_Kit[Async]):
         *,
         limits: AsyncLimiter | None = None,
         cache: AsyncCache | None = None,
+        metrics: AsyncMetrics | bool | None = None,
         **options: Unpack[KitOptions],
     ) -> None:
         """Put the services on an async store; arguments and errors as for ``HabitKit``."""
         expect_resident("limits", limits, "AsyncLimiter", "AsyncLimiter(MemoryLimits())")
         expect_resident("cache", cache, "AsyncCache", "AsyncCache()")
-        settings = make_settings(store, options, asynchronous=True)
+        if not isinstance(metrics, bool):
+            expect_resident("metrics", metrics, "AsyncMetrics", "AsyncMetrics()")
+        kit_metrics = KitMetrics("AsyncMetrics", metrics, options.get("clock"))
+        settings = make_settings(store, options, asynchronous=True, kit_metrics=kit_metrics)
         super().__init__(AsyncRunner(store, settings, KitState()))
         self._owned = AsyncExitStack()
         self._limits = limits
@@ -246,14 +218,21 @@ class AsyncHabitKit(_Kit[Async]):
         """Limits rates: ``await kit.limits.acquire(("login", "ada"), "30/min")``."""
         from habitkit.limits import AsyncLimiter  # noqa: PLC0415 - only where it is used
 
-        return AsyncLimiter(plugins.memory_limits()) if self._limits is None else self._limits
+        limits = AsyncLimiter(plugins.memory_limits()) if self._limits is None else self._limits
+        return self._runner.settings.kit_metrics.watching(limits)
 
     @cached_property
     def cache(self) -> AsyncCache:
         """Keeps values: ``await kit.cache.get_or_create(key, load, ttl_seconds=60)``."""
         from habitkit.cache import AsyncCache  # noqa: PLC0415 - only where it is used
 
-        return AsyncCache() if self._cache is None else self._cache
+        cache = AsyncCache() if self._cache is None else self._cache
+        return self._runner.settings.kit_metrics.watching(cache)
+
+    @property
+    def metrics(self) -> AsyncMetrics:
+        """Records metrics, and queries them: ``await kit.metrics.query(rate("check_ins"))``."""
+        return self._runner.settings.kit_metrics.get()
 
     @classmethod
     async def open(
@@ -263,23 +242,16 @@ class AsyncHabitKit(_Kit[Async]):
         schema: str | None = None,
         limits: AsyncLimiter | str | None = None,
         cache: AsyncCache | str | None = None,
+        metrics: AsyncMetrics | bool | None = None,
         **options: Unpack[KitOptions],
     ) -> Self:
         """Open the store behind a URL; arguments and errors as for ``HabitKit.open``."""
         async with AsyncExitStack() as owned:
             store = await plugins.open_async_store(url, schema=schema)
             owned.push_async_callback(store.close)
-            if isinstance(limits, str):
-                from habitkit.limits import AsyncLimiter  # noqa: PLC0415 - only where it is used
-
-                limits = await AsyncLimiter.open(limits)
-                owned.push_async_callback(limits.close)
-            if isinstance(cache, str):
-                from habitkit.cache import AsyncCache  # noqa: PLC0415 - only where it is used
-
-                cache = await AsyncCache.open(cache)
-                owned.push_async_callback(cache.close)
-            kit = cls(store, limits=limits, cache=cache, **options)
+            limits, cache = await open_async_residents(owned, limits, cache)
+            kit = cls(store, limits=limits, cache=cache, metrics=metrics, **options)
+            kit._runner.settings.kit_metrics.keep_in(store)
             await kit.refresh()
             kit._owned = owned.pop_all()
         return kit

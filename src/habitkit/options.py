@@ -14,6 +14,7 @@ from habitkit import ids
 from habitkit.clock import Clock, SystemClock
 from habitkit.errors import ConfigurationError, NotSupportedByStore
 from habitkit.events import Event, Recorded
+from habitkit.kit_metrics import KitMetrics
 from habitkit.modules import all_modules, vocabulary
 from habitkit.reactions import Reaction, Subscriber, default_reactions
 from habitkit.residents import Residents
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from habitkit.metrics.base import BaseMetrics
+    from habitkit.metrics.observing import Observer
     from habitkit.module import Module
     from habitkit.modules import KitOptions
     from habitkit.store import AsyncStore, Store
@@ -48,6 +51,7 @@ class KitSettings:
         own_events: The host's classes of events by name, as far as its reactions name them.
         of_modules: The settings of modules, by their class; one that is missing has its default.
         supported: The names of the modules and optional ports that the store supports.
+        kit_metrics: The kit's metrics, made when they are first used.
     """
 
     clock: Clock = field(factory=SystemClock)
@@ -58,6 +62,17 @@ class KitSettings:
     own_events: Mapping[str, type[Event]] = field(factory=dict)
     of_modules: dict[type[Any], Any] = field(factory=dict, repr=False)
     supported: frozenset[str] = frozenset()
+    kit_metrics: KitMetrics = field(factory=KitMetrics, repr=False)
+
+    @property
+    def metrics(self) -> BaseMetrics | None:
+        """The kit's metrics; None if it has none, or they are not used yet."""
+        return self.kit_metrics.made
+
+    @property
+    def observer(self) -> Observer | None:
+        """Records the kit's own metrics; None if it records none."""
+        return self.kit_metrics.observer
 
     def of(self, kind: type[R]) -> R:
         """Return the settings of a module by their class."""
@@ -88,7 +103,11 @@ class KitSettings:
 
 
 def make_settings(
-    store: Store | AsyncStore, options: KitOptions, *, asynchronous: bool = False
+    store: Store | AsyncStore,
+    options: KitOptions,
+    *,
+    asynchronous: bool = False,
+    kit_metrics: KitMetrics | None = None,
 ) -> KitSettings:
     """Validate the options of a kit and return its settings.
 
@@ -96,6 +115,7 @@ def make_settings(
         store: Where facts are kept; it declares which modules it supports.
         options: What the host gave.
         asynchronous: True for a kit whose calls are awaited.
+        kit_metrics: The kit's metrics.
 
     Raises:
         TypeError: If there is no option of a name.
@@ -126,6 +146,7 @@ def make_settings(
         delivered=frozenset().union(*(s.names for s in subscribers)),
         of_modules=of_modules,
         supported=supported,
+        kit_metrics=KitMetrics() if kit_metrics is None else kit_metrics,
     )
     not_own = {Event, Recorded, *vocabulary().values()}  # two for events without a class
     kinds = {kind for reaction in host_reactions for kind in reaction.types} - not_own
@@ -144,7 +165,7 @@ def _settings_of_modules(store: Store | AsyncStore, options: KitOptions) -> dict
         if name in _FRAME:
             continue
         if name not in taken:
-            expected = ", ".join(sorted({*_FRAME, *taken, "limits"}))
+            expected = ", ".join(sorted({*_FRAME, *taken, "limits", "metrics"}))
             msg = f"unknown option {name!r}; expected one of {expected}"
             raise TypeError(msg)
         kind = taken[name].settings

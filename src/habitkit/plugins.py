@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from habitkit.cache.port import AsyncCacheBackend, CacheBackend, LocalTier
     from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
+    from habitkit.metrics.port import AsyncSeriesStore, SeriesStore
     from habitkit.store import AsyncStore, Store
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "entry_points",
     "memory_cache",
     "memory_limits",
+    "memory_series",
     "naming_extras",
     "open_async_cache",
     "open_async_limits",
@@ -44,6 +46,7 @@ __all__ = [
     "open_cache",
     "open_limits",
     "open_store",
+    "series_of",
 ]
 
 STORES = "habitkit.backends"
@@ -156,6 +159,19 @@ def memory_limits() -> LimitsBackend:
 def memory_cache() -> LocalTier:
     """Return the local tier of a cache that was given none."""
     return _open(CACHE, "memory://", asynchronous=False)  # type: ignore[no-any-return]
+
+
+def memory_series() -> SeriesStore:
+    """Return the store of time series of metrics that were given none."""
+    from habitkit.backends.memory.series import MemorySeries  # noqa: PLC0415 - if it is used
+
+    return MemorySeries()
+
+
+def series_of(store: Any) -> SeriesStore | AsyncSeriesStore:
+    """Return what keeps time series beside a store: in its database, or else in memory."""
+    offered = getattr(store, "time_series", None)
+    return memory_series() if offered is None else offered()  # type: ignore[no-any-return]
 
 
 def entry_points(*, group: str) -> Iterable[EntryPoint]:

@@ -15,6 +15,7 @@ from habitkit.workflow import drive, drive_async
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
+    from habitkit.metrics.observing import ActionRun
     from habitkit.options import KitSettings
     from habitkit.store import AsyncStore, Store, Stores
     from habitkit.workflow import Steps
@@ -99,8 +100,23 @@ class SyncRunner(_Runner):
         write: bool,  # noqa: FBT001 - hot path
     ) -> R:
         """Run one function in one transaction."""
+        observer = self.settings.observer if write else None
+        if observer is not None:
+            return self._observed(observer.began(function), args, kwargs)
         work = self.work(function, args, kwargs, write)
         return self.store.run(work, write=write, keyed=kwargs.get("idempotency_key") is not None)
+
+    def _observed(self, call: ActionRun, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Run an action, and record how it went."""
+        work = self.work(call, args, kwargs, write=True)
+        keyed = kwargs.get("idempotency_key") is not None
+        try:
+            result = self.store.run(work, write=True, keyed=keyed)
+        except Exception as error:
+            call.ended(error)
+            raise
+        call.ended(None)
+        return result
 
     def bind(self, function: Callable[..., R], *, write: bool) -> Callable[..., R]:
         """Return the method of a service that runs a function."""
@@ -156,9 +172,26 @@ class AsyncRunner(_Runner):
         write: bool,  # noqa: FBT001 - hot path
     ) -> R:
         """Run one function in one transaction."""
+        observer = self.settings.observer if write else None
+        if observer is not None:
+            return await self._observed(observer.began(function), args, kwargs)
         work = self.work(function, args, kwargs, write)
         keyed = kwargs.get("idempotency_key") is not None
         return await self.store.run(work, write=write, keyed=keyed)
+
+    async def _observed(
+        self, call: ActionRun, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Run an action, and record how it went."""
+        work = self.work(call, args, kwargs, write=True)
+        keyed = kwargs.get("idempotency_key") is not None
+        try:
+            result = await self.store.run(work, write=True, keyed=keyed)
+        except Exception as error:
+            call.ended(error)
+            raise
+        call.ended(None)
+        return result
 
     def bind(
         self, function: Callable[..., R], *, write: bool

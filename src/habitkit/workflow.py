@@ -52,13 +52,13 @@ class Outside(NamedTuple):
     args: tuple[Any, ...]
 
 
-def drive(steps: Steps[R], run: SyncRunner) -> R:
-    """Take the steps of a workflow one after the other."""
+def drive(steps: Steps[R], run: SyncRunner | None) -> R:
+    """Take the steps of a workflow one after the other; without a runner none is a transaction."""
     try:
         step = next(steps)
         while True:
             try:
-                if isinstance(step, Call):
+                if isinstance(step, Call) and run is not None:
                     reply = run(step.function, step.args, {}, step.write)
                 else:
                     reply = _call(step)
@@ -70,13 +70,13 @@ def drive(steps: Steps[R], run: SyncRunner) -> R:
         return end.value  # type: ignore[no-any-return]
 
 
-async def drive_async(steps: Steps[R], run: AsyncRunner) -> R:
-    """Take the steps of a workflow one after the other, awaiting each."""
+async def drive_async(steps: Steps[R], run: AsyncRunner | None) -> R:
+    """Take the steps of a workflow one after the other, awaiting each; ``run`` as for ``drive``."""
     try:
         step = next(steps)
         while True:
             try:
-                if isinstance(step, Call):
+                if isinstance(step, Call) and run is not None:
                     reply = await run(step.function, step.args, {}, step.write)
                 else:
                     reply = await _call_async(step)
@@ -86,6 +86,8 @@ async def drive_async(steps: Steps[R], run: AsyncRunner) -> R:
                 step = steps.send(reply)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
+    finally:
+        steps.close()  # if the task was cancelled
 
 
 def is_coroutine_function(function: Any) -> bool:

@@ -33,6 +33,7 @@ HELPERS = VALUES | {
     for name in (
         *(
             "_codec",
+            "_logging",
             "clock",
             "ids",
             "maintenance",
@@ -45,7 +46,12 @@ HELPERS = VALUES | {
     )
 }
 KITS = ("habitkit.kit", "habitkit.services")
-BUILT_ON = {"experiments": ("flags",), "quests": ("habits", "coins")}  # these use what those do
+BUILT_ON = {
+    "experiments": ("flags",),
+    "quests": ("habits", "coins"),
+    "alerts": ("metrics",),
+    "health": ("metrics", "alerts", "habits", "coins", "journal"),
+}  # these use what those do
 OUTER = ("testing", "importers", "contrib")
 VENDORS = ("contrib/", "testing/", "backends/sqlalchemy/", "backends/redis/", "backends/memcached/")
 

@@ -17,10 +17,12 @@ from habitkit.cache.steps import MISSING, Call
 from habitkit.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
+    from habitkit.cache.events import CacheEvent
 
 __all__ = ["DEFAULT_LOCAL", "BaseCache", "tiers"]
 
@@ -94,6 +96,20 @@ class BaseCache:
         touch = None if state.local is None else state.local.touch
         self._noticed = None if touch is None and state.settings.observe is None else self._notice
         self._touch = touch
+
+    def watch(self, observe: Callable[[CacheEvent], object]) -> None:
+        """Call one more function after each call, beside the host's ``observe``.
+
+        Args:
+            observe: Is called with a ``CacheEvent``; the same function twice is called once.
+        """
+        settings = self._state.settings
+        before = settings.observe
+        if before is None:
+            settings.observe = observe
+        elif before != observe and observe not in getattr(before, "functions", ()):
+            settings.observe = _Several((*getattr(before, "functions", (before,)), observe))
+        self._noticed = self._notice
 
     def _notice(self, entry: Entry) -> None:
         """Tell the eviction policy and the host's hook of a hit."""
@@ -251,3 +267,20 @@ def _is_local(tier: object) -> bool:
 def tiers(opened: object, local: object) -> dict[str, Any]:
     """Return the tiers that a URL stands for: ``memory://`` is a local one, in place of another."""
     return {"local": opened} if _is_local(opened) else {"backend": opened, "local": local}
+
+
+class _Several:
+    """Functions that are all called; one that raises keeps no other from it."""
+
+    def __init__(self, functions: tuple[Callable[[CacheEvent], object], ...]) -> None:
+        self.functions = functions
+
+    def __call__(self, event: CacheEvent) -> None:
+        errors = []
+        for observe in self.functions:
+            try:
+                observe(event)
+            except Exception as error:  # noqa: BLE001 - a broken hook must not stop the others
+                errors.append(error)
+        if errors:
+            raise errors[0]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from habitkit import _logging
 from habitkit._fork import call_after_fork
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.errors import ConfigurationError, InvalidInput, StoreError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BaseLimiter", "Call", "expect_mode", "log_lost_refund"]
 
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("limits")
 _NS = 1_000_000_000
 _MEMBERS = (
     *("name", "remote", "supports_exact", "after_fork"),
@@ -86,7 +86,7 @@ class BaseLimiter:
             expected = f"one of {', '.join(map(repr, _POLICIES))}"
             raise InvalidInput("on_error", given=on_error, expected=expected)
         self._on_error: Policy = on_error
-        self._observe = observe
+        self._watching = () if observe is None else (observe,)
         self._ticks = monotonic_ticks if ticks is None else ticks
         self._supports_exact = backend.supports_exact
         self._denials = Denials(self._ticks) if backend.remote and cache_denials else None
@@ -98,6 +98,16 @@ class BaseLimiter:
         # Then a call is one of the backend and nothing else.
         self._is_plain = on_error == "raise" and observe is None and not backend.remote
         call_after_fork(self)
+
+    def watch(self, observe: Callable[[DecisionMade], object]) -> None:
+        """Call one more function after each decision, beside the host's ``observe``.
+
+        Args:
+            observe: Is called with a ``DecisionMade``; the same function twice is called once.
+        """
+        if observe not in self._watching:
+            self._watching = (*self._watching, observe)
+            self._is_plain = False
 
     def after_fork(self) -> None:
         """Make the limiter usable in a forked process; it is called there by itself."""
@@ -206,12 +216,17 @@ class BaseLimiter:
         """Return the decision of a call, and report it to the host's hook."""
         if call.shadow and not decision.allowed:
             decision = decision._replace(allowed=True)
-        if self._observe is not None:
+        for observe in self._watching:
             made = DecisionMade(call.verb, call.key, call.cost, decision, source, error)
             try:
-                self._observe(made)
+                observe(made)
             except Exception:  # noqa: BLE001 - a broken hook must not stop requests
-                _log.warning("the observe hook of a limiter failed", exc_info=True)
+                _logging.warn(
+                    _log,
+                    "limits.hook_failed",
+                    "the observe hook of a limiter failed",
+                    exc_info=True,
+                )
         return decision
 
     def _take_charge(self, decision: object) -> Charge | None:
@@ -288,7 +303,7 @@ def _expect(backend: object, *, observe: object, ticks: object) -> None:
 
 def log_lost_refund(error: StoreError) -> None:
     """Log what cannot be raised, or shall not."""
-    _log.warning("a refund of a rate limit was lost: %s", error)
+    _logging.warn(_log, "limits.refund_lost", "a refund of a rate limit was lost", error=str(error))
 
 
 def _wait_ns(seconds: object) -> int:

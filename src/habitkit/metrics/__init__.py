@@ -1,1 +1,99 @@
 """Metrics: instruments, their time series, and queries on them."""
+
+from typing import TYPE_CHECKING
+
+from habitkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from habitkit.metrics.async_metrics import AsyncMetrics
+    from habitkit.metrics.base import FoldedAttribute
+    from habitkit.metrics.domain.expressions import (
+        ALL,
+        Expression,
+        absent,
+        count,
+        fraction,
+        increase,
+        last,
+        maximum,
+        mean,
+        metric,
+        minimum,
+        now,
+        quantile,
+        rate,
+        topk,
+        total,
+    )
+    from habitkit.metrics.domain.matchers import matches, not_, one_of
+    from habitkit.metrics.domain.series import Series
+    from habitkit.metrics.domain.sketch import Sketch
+    from habitkit.metrics.domain.tiers import Tier
+    from habitkit.metrics.domain.totals import Total
+    from habitkit.metrics.domain.vectors import Matrix, Sample, Vector
+    from habitkit.metrics.errors import (
+        InvalidMetric,
+        MetricConflict,
+        QueryError,
+        QueryTooLarge,
+        QueryTooSlow,
+        SeriesUnavailable,
+        UnknownMetric,
+    )
+    from habitkit.metrics.instruments import Counter, Distribution, Gauge
+    from habitkit.metrics.metrics import Metrics
+
+__all__ = [
+    "ALL",
+    "AsyncMetrics",
+    "Counter",
+    "Distribution",
+    "Expression",
+    "FoldedAttribute",
+    "Gauge",
+    "InvalidMetric",
+    "Matrix",
+    "MetricConflict",
+    "Metrics",
+    "QueryError",
+    "QueryTooLarge",
+    "QueryTooSlow",
+    "Sample",
+    "Series",
+    "SeriesUnavailable",
+    "Sketch",
+    "Tier",
+    "Total",
+    "UnknownMetric",
+    "Vector",
+    "absent",
+    "count",
+    "fraction",
+    "increase",
+    "last",
+    "matches",
+    "maximum",
+    "mean",
+    "metric",
+    "minimum",
+    "not_",
+    "now",
+    "one_of",
+    "quantile",
+    "rate",
+    "topk",
+    "total",
+]
+
+_MODULES = (
+    "errors",
+    *(f"domain.{name}" for name in ("series", "sketch", "tiers", "totals")),
+    "metrics",
+    "base",
+    "instruments",
+    *(f"domain.{name}" for name in ("expressions", "functions", "matchers", "vectors")),
+    "async_metrics",
+)
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(__name__, __all__, _MODULES)  # a kit does not load what nobody uses

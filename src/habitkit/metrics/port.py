@@ -102,7 +102,9 @@ class SeriesStore(Protocol):
         """Register series, and write points of the finest tier.
 
         A point *replaces* that of the same series, slot and writer: a batch may be written twice.
-        Each marks the slot of the next tier that contains it, to be rolled up (again).
+        Each marks the slot of the next tier that contains it, to be rolled up (again). A point of
+        a slot before ``domain.tiers.writable_from(now, tiers)`` is left out: what is rolled up with
+        it is no longer there.
 
         Args:
             points: At most one for each series, slot and writer, all of one writer.
@@ -158,6 +160,7 @@ class SeriesStore(Protocol):
     def prune(self, now: int, limit: int) -> Rolled:
         """Delete points that are older than their tier keeps, but none that is still to be rolled.
 
+        So those stay whose slot of the next tier is among ``domain.tiers.unrolled(marks, step)``.
         Series whose last point is gone and that were not seen for as long as the coarsest tier
         keeps are deleted too.
 

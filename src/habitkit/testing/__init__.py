@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Unpack
 
+    from habitkit.metrics import Metrics
     from habitkit.modules import KitOptions
     from habitkit.store import Store
 
@@ -76,6 +77,7 @@ def kit(
     store: Store | None = None,
     limits: Limiter | None = None,
     cache: Cache | None = None,
+    metrics: Metrics | bool | None = None,
     **options: Unpack[KitOptions],
 ) -> TestKit:
     """Return a kit for a test: in memory, with a fake clock, ``kit.clock``.
@@ -85,6 +87,8 @@ def kit(
         store: Another store than a new one in memory.
         limits: Another limiter than a new one in memory that goes by the kit's clock.
         cache: Another cache than a new one in memory that goes by the kit's clock.
+        metrics: As for ``HabitKit``. Metrics that are made here go by the kit's clock, and raise
+            where something cannot be recorded.
         options: As for ``HabitKit``.
 
     Example:
@@ -105,8 +109,10 @@ def kit(
     if cache is None:
         cache = Cache(ticks=clock.ticks, wall_ns=clock.ticks, sleep=clock.sleep)
     store = MemoryStore() if store is None else store
-    made = TestKit(store, limits=limits, cache=cache, **options)
+    made = TestKit(store, limits=limits, cache=cache, metrics=metrics, **options)
     made.clock = clock
+    of_metrics = {"strict": True, "ticks": clock.ticks, "wall_ns": clock.ticks}
+    made._runner.settings.kit_metrics.options.update(of_metrics)  # noqa: SLF001 - its own kit
     return made
 
 

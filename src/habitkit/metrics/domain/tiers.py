@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from bisect import bisect_left
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
 from habitkit.errors import ConfigurationError
 
-__all__ = ["MEMORY_TIERS", "TIERS", "Cover", "Span", "Tier", "check_tiers", "cover", "slot_of"]
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+__all__ = [
+    "MEMORY_TIERS",
+    "ROLL_AFTER_SECONDS",
+    "TIERS",
+    "Cover",
+    "Span",
+    "Tier",
+    "check_tiers",
+    "cover",
+    "kept_from",
+    "slot_of",
+    "unrolled",
+    "writable_from",
+]
 
 _DAY = 86_400
 
@@ -40,6 +57,9 @@ TIERS = (Tier(10, 3 * 3600), Tier(60, 2 * _DAY), Tier(3600, 90 * _DAY), Tier(_DA
 MEMORY_TIERS = (Tier(10, 3600), Tier(60, _DAY))
 """What a process keeps in memory."""
 
+ROLL_AFTER_SECONDS = 30
+"""How long after its end a slot is rolled up, so that all writers have written."""
+
 
 def slot_of(at: int, step: int) -> int:
     """Return the start of the slot in which an instant lies."""
@@ -50,10 +70,49 @@ def check_tiers(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
     """Return tiers that fit together.
 
     Raises:
-        ConfigurationError: If there is none, a step does not divide the next one, or a tier is
-            kept for less than two steps of the next one.
+        ConfigurationError: If there is none, a step is not a multiple of the one before, or a tier
+            is kept for less than two steps of the next one, or for longer than the next one.
     """
-    raise NotImplementedError
+    if not tiers:
+        msg = "tiers: expected at least one Tier, the finest first, got none"
+        raise ConfigurationError(msg)
+    for fine, coarse in pairwise(tiers):
+        if coarse.step_seconds <= fine.step_seconds or coarse.step_seconds % fine.step_seconds:
+            wrong = "steps that are multiples of the one before, the finest first"
+        elif fine.keep_seconds < 2 * coarse.step_seconds:
+            wrong = "each kept for two steps of the next one at least"
+        elif fine.keep_seconds > coarse.keep_seconds:
+            wrong = "none kept for longer than the next one"
+        else:
+            continue
+        msg = f"tiers: expected {wrong}, got {fine!r} before {coarse!r}"
+        raise ConfigurationError(msg)
+    return tuple(tiers)
+
+
+def kept_from(now: int, tier: Tier) -> int:
+    """Return the oldest slot of a tier that is kept: it ends after ``now - keep_seconds``."""
+    return slot_of(now - tier.keep_seconds, tier.step_seconds)
+
+
+def writable_from(now: int, tiers: Sequence[Tier]) -> int:
+    """Return the oldest slot for which a point is written.
+
+    A point makes the coarser slots around it be computed anew, so everything else in them must
+    still be kept: else what was rolled up would be replaced by less.
+    """
+    oldest = kept_from(now, tiers[-1])
+    for fine, coarse in pairwise(tiers):
+        oldest = max(oldest, _next_slot(kept_from(now, fine), coarse.step_seconds))
+    return oldest
+
+
+def unrolled(due: Iterable[tuple[int, int]], step: int) -> set[int]:
+    """Return the slots of a step that are not rolled up: due, or with a finer one inside that is.
+
+    They are read from finer points, so all finer points in them are kept until they are rolled up.
+    """
+    return {slot_of(slot, step) for of, slot in due if of <= step}
 
 
 @frozen
@@ -84,13 +143,97 @@ def cover(
 ) -> Cover:
     """Return which slots to read for a span of time: as few as possible.
 
+    If a part of the span is in no slot that can be read, the cover is the longest part without
+    such a gap, the latest one of several.
+
     Args:
         start: From when, in seconds since 1970.
         end: Up to when, excluded.
-        now: When; a slot is kept if it ends after ``now - keep_seconds`` of its tier.
-        tiers: The tiers, the finest first.
+        now: When; a slot is kept if it ends after ``now - keep_seconds`` of its tier, or if the
+            slot of the next tier around it is not rolled up.
+        tiers: The tiers, the finest first, as ``check_tiers`` wants them.
         due: The coarser slots that are not rolled up yet, as pairs of step and slot. A slot is not
             used if it is due, or if one of a finer tier inside it is.
         coarsest: No longer slots than this.
     """
-    raise NotImplementedError
+    levels = [
+        _Level(
+            tier.step_seconds,
+            kept_from(now, tier),
+            sorted(unrolled(due, tier.step_seconds)) if place else [],
+            used=coarsest is None or tier.step_seconds <= coarsest,
+        )
+        for place, tier in enumerate(tiers)
+    ]
+    best, run = [Span(tiers[0].step_seconds, end, end)], list[Span]()
+    for span in _spans(levels, start, end):
+        if not run or run[-1].end != span.start:
+            run = [span]
+        elif run[-1].step == span.step:
+            run[-1] = Span(span.step, run[-1].start, span.end)
+        else:
+            run.append(span)
+        if run[-1].end - run[0].start >= best[-1].end - best[0].start:
+            best = run
+    first, last = best[0].start, best[-1].end
+    return Cover(tuple(best) if first < last else (), first, last)
+
+
+@frozen
+class _Level:
+    """A tier, as a cover sees it.
+
+    Attributes:
+        step: The length of its slots.
+        kept: Its oldest slot that is kept.
+        unrolled: Its slots that are not rolled up, in order.
+        used: Whether the caller wants such long slots.
+    """
+
+    step: int
+    kept: int
+    unrolled: Sequence[int]
+    used: bool
+
+
+def _spans(
+    levels: Sequence[_Level], start: int, end: int, *, all_kept: bool = False
+) -> Iterator[Span]:
+    """Yield the longest slots that lie in a span of time and can be read, in order of time.
+
+    Args:
+        levels: The tiers, the finest first; the last one is tried first.
+        start: From when.
+        end: Up to when.
+        all_kept: Whether the slots of the last level are kept, however old they are.
+    """
+    *finer, level = levels
+    first, last = _next_slot(start, level.step), slot_of(end, level.step)
+    if first > last:  # inside one slot
+        yield from _around(finer, level, start, end)
+        return
+    yield from _around(finer, level, start, first)
+    at = first
+    among = level.unrolled[bisect_left(level.unrolled, first) : bisect_left(level.unrolled, last)]
+    for slot in (*among, last):
+        if not level.used:
+            yield from _around(finer, level, at, slot)
+        elif (begin := at if all_kept else max(at, level.kept)) < slot:
+            yield Span(level.step, begin, slot)
+        at = slot + level.step
+        if slot < last:
+            yield from _spans(finer, slot, at, all_kept=True)
+    yield from _around(finer, level, last, end)
+
+
+def _around(finer: Sequence[_Level], level: _Level, start: int, end: int) -> Iterator[Span]:
+    """Yield the finer slots of a span of time for which no slot of a level can be read."""
+    if finer and start < end:
+        place = bisect_left(level.unrolled, slot_of(start, level.step))
+        inside = level.unrolled[place : place + 1] == [slot_of(start, level.step)]
+        yield from _spans(finer, start, end, all_kept=inside)
+
+
+def _next_slot(at: int, step: int) -> int:
+    """Return the first slot that begins at an instant or after it."""
+    return -(-at // step) * step

@@ -1,0 +1,101 @@
+"""The metrics of a kit: given to it, or made when they are first used."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from habitkit import plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from habitkit.clock import Clock
+    from habitkit.metrics.base import BaseMetrics
+    from habitkit.metrics.observing import Observer
+
+__all__ = ["KitMetrics"]
+
+W = TypeVar("W")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class KitMetrics:
+    """The metrics of a kit.
+
+    Args:
+        name: The class: ``Metrics``, or ``AsyncMetrics`` for an async kit.
+        given: What the host gave: an object, or True for one that is made here. The kit then
+            records metrics of its own too.
+        clock: The kit's clock, if it is not the machine's.
+
+    Attributes:
+        made: The metrics; None until they are used.
+        options: Those of metrics that are made here.
+    """
+
+    def __init__(
+        self, name: str = "Metrics", given: object = None, clock: Clock | None = None
+    ) -> None:
+        """Keep what was given.
+
+        Raises:
+            ConfigurationError: If it is no such object.
+        """
+        self._name = name
+        self.options: dict[str, Any] = {} if clock is None else {"wall_ns": _wall_ns_of(clock)}
+        self._store: Any = None
+        self._lock = threading.Lock()
+        self.evaluate_alerts: Callable[[], Any] | None = None
+        self.made: BaseMetrics | None = None
+        self._observer: Observer | None = None
+        self._observes = given is not None and given is not False
+        if self._observes and given is not True:
+            self._take(given)
+
+    @property
+    def observer(self) -> Observer | None:
+        """Records the kit's own metrics; None if it records none."""
+        if not self._observes:
+            return None
+        if self._observer is None:
+            self.get()
+        return self._observer
+
+    def keep_in(self, store: object) -> None:
+        """Keep the time series in the database of a store, if it offers that."""
+        self._store = store
+
+    def get(self) -> Any:
+        """Return the metrics, made now if they are not."""
+        if self.made is None:
+            with self._lock:
+                if self.made is None:
+                    self._take(self._make())
+        return self.made
+
+    def watching(self, resident: W) -> W:
+        """Let the observer, if there is one, see what a limiter or a cache does; return it."""
+        if (observer := self.observer) is not None:
+            observer.watch(resident)
+        return resident
+
+    def _make(self) -> object:
+        from habitkit import metrics  # noqa: PLC0415 - only where it is used
+
+        series = None if self._store is None else plugins.series_of(self._store)
+        return getattr(metrics, self._name)(series, **self.options)
+
+    def _take(self, metrics: Any) -> None:
+        from habitkit.metrics.observing import Observer  # noqa: PLC0415 - only where it is used
+
+        self.made = metrics
+        metrics.evaluate_alerts = self.evaluate_alerts
+        if self._observes:
+            self._observer = Observer(metrics)
+
+
+def _wall_ns_of(clock: Clock) -> Callable[[], int]:
+    """Return the time of a kit's clock, in nanoseconds since 1970."""
+    return lambda: (clock.now() - _EPOCH) // timedelta(microseconds=1) * 1000

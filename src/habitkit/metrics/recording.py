@@ -1,0 +1,284 @@
+"""Recording without locks: what a process has recorded in each series.
+
+Theory of operation. A call appends to the ``pending`` list of its series, which is atomic in
+Python, and does nothing else. At 512 entries the caller *folds* the list into the slot of this
+moment under a lock that it only tries: if another thread folds already, it goes on. A flush and a
+scrape fold too. Only who holds the lock removes entries, and only as many as it has read, so no
+entry is lost or counted twice whatever other threads append meanwhile.
+
+A slot is kept until it has ended and was written. A value that comes for an older one, with ``at=``
+or after the clock was set back, is written under a writer id of its own: a write replaces.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from habitkit.clock import instant
+from habitkit.errors import InvalidInstant
+from habitkit.metrics.domain.tiers import slot_of
+from habitkit.metrics.errors import InvalidMetric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from habitkit.metrics.domain.series import Labels, Series
+
+__all__ = [
+    "MOST_PENDING",
+    "Recorder",
+    "SeriesRecord",
+]
+
+MOST_PENDING = 512
+_MOST_SLOTS = 60
+_NS = 1_000_000_000
+_HOUR = 3600
+_LATEST_SECONDS = 2 * _HOUR
+_EARLIEST_SECONDS = 60
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Recorder:
+    """What the records of one ``Metrics`` share.
+
+    Attributes:
+        step: The length of a slot in seconds.
+        most_pending: At how many entries a list is folded.
+        now_ns: The wall clock, in nanoseconds since 1970.
+        drop: Is called with the metric, the reason and the error for what is not recorded; a strict
+            one raises the error.
+        folded: Is called with the metric, the attributes and those that they were replaced by.
+    """
+
+    def __init__(
+        self,
+        step: int,
+        now_ns: Callable[[], int],
+        drop: Callable[[str, str, InvalidMetric], None],
+        folded: Callable[[str, Labels, Labels], None],
+        *,
+        strict: bool,
+    ) -> None:
+        """Keep them; a strict one folds each entry at once, so that the call raises."""
+        self.step = step
+        self.now_ns = now_ns
+        self.drop = drop
+        self.folded = folded
+        self.most_pending = 1 if strict else MOST_PENDING
+
+
+class _Slot:
+    """What was recorded in one slot, how often that changed, and which change was written."""
+
+    __slots__ = ("value", "version", "written")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.version = 0
+        self.written = 0
+
+
+class SeriesRecord:
+    """What this process has recorded in one series.
+
+    Attributes:
+        series: The series.
+        description: A sentence about the metric.
+        registered_at: When the series was last registered in the store, in seconds; 0 for never.
+    """
+
+    __slots__ = (
+        "_lock",
+        "_most_pending",
+        "_older",
+        "_pending",
+        "_recorder",
+        "_released",
+        "_slots",
+        "_total",
+        "description",
+        "registered_at",
+        "series",
+    )
+
+    def __init__(self, series: Series, description: str, recorder: Recorder) -> None:
+        """Begin with nothing."""
+        self.series = series
+        self.description = description
+        self._recorder = recorder
+        self._most_pending = recorder.most_pending
+        self._pending: list[Any] = []
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Begin anew: what the parent has recorded is the parent's to write."""
+        self._lock = threading.Lock()
+        self._pending.clear()
+        self._slots: dict[int, _Slot] = {}
+        self._older: dict[int, _Slot] = {}
+        self._released = 0
+        self._total = self._nothing()
+        self.registered_at = 0
+
+    def fold(self, *, wait: bool = False) -> None:
+        """Move what was recorded into the slot of this moment.
+
+        Args:
+            wait: Whether to wait for another thread that does the same.
+        """
+        if not self._lock.acquire(blocking=wait):
+            return
+        try:
+            self._fold()
+        finally:
+            self._lock.release()
+
+    def unwritten(self, now: int) -> list[tuple[int, int, bytes]]:
+        """Return what has to be written: slot, version and encoded value."""
+        with self._lock:
+            self._fold()
+            self._carry(now)
+            return [
+                (slot, it.version, self._encoded(it.value))
+                for slot, it in self._slots.items()
+                if it.written != it.version
+            ]
+
+    def take_older(self) -> list[tuple[int, bytes]]:
+        """Take what was recorded in slots that were written before: slot and encoded value."""
+        with self._lock:
+            older, self._older = self._older, {}
+            for it in older.values():
+                self._total = self._merged(self._total, it.value)
+            return [(slot, self._encoded(it.value)) for slot, it in older.items()]
+
+    def written(self, versions: Sequence[tuple[int, int]], now: int) -> None:
+        """Let go of slots that have ended by ``now`` and were written as they are.
+
+        Args:
+            versions: Each slot that was written, and its version.
+            now: Up to when everything was folded before that, in seconds.
+        """
+        with self._lock:
+            for slot, version in versions:
+                it = self._slots.get(slot)
+                if it is None:
+                    continue
+                it.written = version
+                if slot + self._recorder.step <= now and it.version == version:
+                    self._release(slot)
+
+    def total(self) -> Any:
+        """Return everything since the start of the process, as a value of its own."""
+        with self._lock:
+            self._fold()
+            total = self._merged(self._nothing(), self._total)
+            for it in (*self._older.values(), *self._slots.values()):
+                total = self._merged(total, it.value)
+            return total
+
+    def _record_at(self, value: Any, at: object) -> None:
+        """Record a value in the slot of an instant, unless that is too long ago or to come."""
+        try:
+            at_ns = (instant(at) - _EPOCH) // timedelta(microseconds=1) * 1000
+        except InvalidInstant as error:
+            self._drop("not_an_instant", InvalidMetric("at", given=at, expected=error.expected))
+            return
+        second, now = at_ns // _NS, self._recorder.now_ns() // _NS
+        if not now - _LATEST_SECONDS <= second <= now + _EARLIEST_SECONDS:
+            reason = "too_late" if second < now else "too_early"
+            expected = "an instant of the last 2 hours, or of the next 60 seconds"
+            self._drop(reason, InvalidMetric("at", given=second, expected=expected))
+            return
+        with self._lock:
+            self._take([value], at_ns)
+
+    def _fold(self) -> None:
+        """Do it, while the lock is held."""
+        pending = self._pending
+        if count := len(pending):
+            values = pending[:count]
+            del pending[:count]
+            self._take(values, self._recorder.now_ns())
+
+    def _take(self, values: list[Any], at_ns: int) -> None:
+        accepted = self._accepted(values)
+        if accepted:
+            it = self._slot_at(at_ns // _NS)
+            it.value = self._with(it.value, accepted, at_ns)
+            it.version += 1
+
+    def _slot_at(self, second: int) -> _Slot:
+        """Return the slot of an instant; the oldest of too many is dropped."""
+        slot = slot_of(second, self._recorder.step)
+        slots = self._older if slot <= self._released and slot not in self._slots else self._slots
+        found = slots.get(slot)
+        if found is None:
+            found = slots[slot] = _Slot(self._nothing())
+            if len(slots) > _MOST_SLOTS:
+                oldest = min(slots)
+                self._drop_slot(oldest, slots)
+        return found
+
+    def _drop_slot(self, slot: int, slots: dict[int, _Slot]) -> None:
+        """Let go of a slot that could not be written; its total stays right."""
+        self._total = self._merged(self._total, slots.pop(slot).value)
+        expected = f"a store that takes points within {_MOST_SLOTS} slots"
+        error = InvalidMetric("slot", given=slot, expected=expected)
+        self._recorder.drop(self.series.metric, "not_stored", error)
+
+    def _release(self, slot: int) -> None:
+        self._total = self._merged(self._total, self._slots.pop(slot).value)
+        self._released = max(self._released, slot)
+
+    def _carry(self, now: int) -> None:
+        """Repeat what holds until it is changed."""
+
+    def _accepted(self, values: list[Any]) -> list[Any]:
+        """Return the values that can be recorded; drop the others."""
+        try:
+            total = sum(values)
+            if type(total) in (int, float) and self._are_fine(values, total):
+                return values
+        except (TypeError, ValueError, OverflowError, ArithmeticError):
+            pass
+        return [it for it in map(self._number, values) if it is not None]
+
+    def _are_fine(self, values: list[Any], total: float) -> bool:
+        """Tell whether all values can be recorded, of which the sum is a plain number."""
+        return isfinite(total) and isfinite(min(values)) and isfinite(max(values))
+
+    def _number(self, value: Any) -> float | None:
+        """Return a number that can be recorded; None for one that was dropped."""
+        if not isinstance(value, int | float):
+            return self._drop("not_a_number", self._bad(value, "an int or a float"))
+        try:
+            if isfinite(value):
+                return int(value) if isinstance(value, int) else float(value)
+        except OverflowError:
+            pass
+        return self._drop("not_finite", self._bad(value, "a finite number"))
+
+    def _bad(self, value: object, expected: str) -> InvalidMetric:
+        return InvalidMetric(self.series.metric, given=value, expected=expected)
+
+    def _drop(self, reason: str, error: InvalidMetric) -> None:
+        self._recorder.drop(self.series.metric, reason, error)
+
+    # What a kind of metric has of its own.
+
+    def _nothing(self) -> Any:
+        raise NotImplementedError
+
+    def _with(self, value: Any, values: list[Any], at_ns: int) -> Any:
+        raise NotImplementedError
+
+    def _merged(self, value: Any, other: Any) -> Any:
+        raise NotImplementedError
+
+    def _encoded(self, value: Any) -> bytes:
+        raise NotImplementedError
