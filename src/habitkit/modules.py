@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from habitkit.experiments.settings import ExperimentSettings
     from habitkit.flags.settings import FlagSettings
     from habitkit.habits.settings import HabitSettings
+    from habitkit.health.settings import HealthSettings
     from habitkit.module import Module
     from habitkit.quests.settings import QuestSettings
     from habitkit.reactions import Reaction, Subscriber
 
 __all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
 
-NAMES = ("journal", "habits", "quests", "coins", "flags", "experiments", "metrics", "alerts")
+_TRANSACTIONAL = ("journal", "habits", "quests", "coins", "flags", "experiments")
+NAMES = (*_TRANSACTIONAL, "metrics", "alerts", "health")
 """The modules, in the order in which a sweep visits them."""
 
 
@@ -40,6 +42,7 @@ class KitOptions(TypedDict, total=False):
         flags: Where flags come from, and how often they are refreshed.
         experiments: How exposures are stored.
         alerts: Groups of rules on metrics, and who is notified.
+        health: The host's own checks, and from when on delays are warned of.
     """
 
     clock: Clock | None
@@ -51,6 +54,7 @@ class KitOptions(TypedDict, total=False):
     flags: FlagSettings | None
     experiments: ExperimentSettings | None
     alerts: AlertSettings | None
+    health: HealthSettings | None
 
 
 @cache

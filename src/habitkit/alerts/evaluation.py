@@ -12,8 +12,8 @@ from attrs import frozen
 
 from habitkit import ids
 from habitkit.alerts.domain.advance import advance
-from habitkit.alerts.domain.model import AlertState, Observed, RuleState
 from habitkit.alerts.domain.labels import ALERTNAME
+from habitkit.alerts.domain.model import AlertState, Observed, RuleState
 from habitkit.alerts.domain.state_json import rule_state_from_dict, rule_state_to_dict
 from habitkit.alerts.events import AlertFired, AlertResolved
 from habitkit.alerts.settings import AlertSettings

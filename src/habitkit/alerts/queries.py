@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from habitkit.alerts.delivery import load_receiver
+from habitkit.alerts.domain.labels import ALERTNAME
 from habitkit.alerts.domain.matchers import checked_match, meets
 from habitkit.alerts.domain.model import RuleState
-from habitkit.alerts.domain.labels import ALERTNAME
 from habitkit.alerts.domain.silences import is_silenced
 from habitkit.alerts.evaluation import load_states
 from habitkit.alerts.results import (
