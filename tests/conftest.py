@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Connection, Engine, create_engine, event, text
 
+from habitkit import _logging
 from habitkit.backends.sqlalchemy import metadata, sqlite_engine, upgrade
 from habitkit.backends.sqlalchemy.tables import schema_version
 from tests.services import PostgresServer, ServiceMissing
@@ -64,6 +65,12 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def every_warning() -> None:
+    """Let a test see its warnings, which another one may have caused a moment ago."""
+    _logging.limited.forget()
 
 
 @pytest.fixture(scope="session")

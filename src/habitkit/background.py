@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from habitkit import _logging
 from habitkit._fork import call_after_fork
 from habitkit.clock import stopwatch
 from habitkit.errors import KitClosed, UsageError
@@ -25,11 +25,30 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncBackground", "Background"]
 
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("background")
 
 
 def _log_failure(name: str, error: Exception) -> None:
-    _log.warning("cannot make the resident of %r", name, exc_info=error)
+    _logging.warn(
+        _log,
+        "background.resident_not_made",
+        "a resident cannot be made",
+        key=name,
+        exc_info=error,
+        resident=name,
+    )
+
+
+def _not_refreshed(name: str) -> None:
+    """Log the error that is being handled."""
+    _logging.warn(
+        _log,
+        "background.not_refreshed",
+        "a resident cannot be refreshed; its old data stays in use",
+        key=name,
+        exc_info=True,
+        resident=name,
+    )
 
 
 def _round(resident: Refreshed, settings: KitSettings) -> Steps[None]:
@@ -123,9 +142,7 @@ class Background:
                 try:
                     drive(_round(resident, settings), self._runner)
                 except Exception:  # noqa: BLE001 - one must not stop the others
-                    _log.warning(
-                        "cannot refresh %r; its old data stays in use", name, exc_info=True
-                    )
+                    _not_refreshed(name)
 
 
 class AsyncBackground:
@@ -179,6 +196,4 @@ class AsyncBackground:
                 try:
                     await drive_async(_round(resident, settings), self._runner)
                 except Exception:  # noqa: BLE001 - one must not stop the others
-                    _log.warning(
-                        "cannot refresh %r; its old data stays in use", name, exc_info=True
-                    )
+                    _not_refreshed(name)

@@ -69,7 +69,8 @@ class HabitKit(KitServices[Sync]):
         """
         expect_resident("limits", limits, "Limiter", "Limiter(MemoryLimits())")
         expect_resident("cache", cache, "Cache", "Cache()")
-        expect_resident("metrics", metrics or None, "Metrics", "Metrics()")
+        if not isinstance(metrics, bool):
+            expect_resident("metrics", metrics, "Metrics", "Metrics()")
         kit_metrics = KitMetrics("Metrics", metrics, options.get("clock"))
         settings = make_settings(store, options, kit_metrics=kit_metrics)
         super().__init__(SyncRunner(store, settings, KitState()))
@@ -203,6 +204,8 @@ class AsyncHabitKit(KitServices[Async]):
         """Put the services on an async store; arguments and errors as for ``HabitKit``."""
         expect_resident("limits", limits, "AsyncLimiter", "AsyncLimiter(MemoryLimits())")
         expect_resident("cache", cache, "AsyncCache", "AsyncCache()")
+        if not isinstance(metrics, bool):
+            expect_resident("metrics", metrics, "AsyncMetrics", "AsyncMetrics()")
         kit_metrics = KitMetrics("AsyncMetrics", metrics, options.get("clock"))
         settings = make_settings(store, options, asynchronous=True, kit_metrics=kit_metrics)
         super().__init__(AsyncRunner(store, settings, KitState()))

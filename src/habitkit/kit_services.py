@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
-from habitkit.binding import M, workflow
+from habitkit.binding import Async, M, Sync, workflow
 from habitkit.maintenance import rebuild, sweep
 from habitkit.residents import finish, refresh
 from habitkit.services import EveryOwner
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from habitkit.alerts.service import AlertService
     from habitkit.experiments.kit_service import KitExperimentService
     from habitkit.flags.kit_service import KitFlagService
+    from habitkit.health.domain.report import Health, Level
     from habitkit.journal.service import RelayService
     from habitkit.quests.service import KitQuestService
 
@@ -49,6 +53,43 @@ class KitServices(EveryOwner[M]):
         from habitkit.experiments.kit_service import KitExperimentService  # noqa: PLC0415
 
         return KitExperimentService(self._supporting("experiments"))
+
+    @cached_property
+    def alerts(self) -> AlertService[M]:
+        """Alerts: ``kit.alerts.evaluate()``."""
+        from habitkit.alerts.service import AlertService  # noqa: PLC0415 - only where it is used
+
+        return AlertService(self._supporting("alerts"))
+
+    @overload
+    def health(self: KitServices[Sync], level: Level = "ready") -> Health: ...
+    @overload
+    def health(self: KitServices[Async], level: Level = "ready") -> Coroutine[Any, Any, Health]: ...
+    def health(self, level: Level = "ready") -> Any:
+        """Check whether the kit is well, for the probes of a load balancer or an orchestrator.
+
+        Checks run in parallel, each at most once at a time, and results are shared for 5 seconds.
+
+        Args:
+            level: ``"live"`` does nothing: the process runs. ``"ready"`` asks the store, compares
+                the version of its tables, the age of flags, the delay of relay and sweep.
+                ``"deep"`` also compares the age of the outbox, and the clock with the database's.
+                Checks of the host are in ``HealthSettings(checks=[...])``.
+
+        Returns:
+            The status and the results by name; ``.response()`` is the answer to a probe.
+
+        Raises:
+            InvalidInput: If the level is another.
+        """
+        return self._health_checks(level)
+
+    @cached_property
+    def _health_checks(self) -> Any:
+        from habitkit.health import running  # noqa: PLC0415 - only where it is used
+
+        asynchronous = self._runner.asynchronous
+        return (running.AsyncHealthChecks if asynchronous else running.HealthChecks)(self._runner)
 
     sweep = workflow(sweep)
     rebuild = workflow(rebuild)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from habitkit import ids
+from habitkit import _logging, ids
 from habitkit.errors import ConfigurationError, UsageError
 from habitkit.journal.domain.model import Failure, SweepReport, Swept
 from habitkit.journal.domain.rules import reason
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from habitkit.workflow import Steps
 
 __all__ = ["rebuild", "sweep", "sweep_items"]
+
+_log = _logging.logger("sweep")
 
 T = TypeVar("T")
 
@@ -59,8 +61,11 @@ def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
                 errors.append(error)
                 failures.append(Failure(name, reason(error)))
                 counts[name] = 0
+                _not_swept(name, reason(error))
                 continue
             counts[name] = swept.count
+            if swept.failures:
+                _not_swept(name, swept.failures[0].error)
             failures += swept.failures
             more = more or swept.more
     if observer is not None:
@@ -68,6 +73,12 @@ def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
     if errors and len(errors) == len(counts):
         raise errors[0]  # the store itself cannot be reached
     return SweepReport(counts=counts, failures=tuple(failures), more=more)
+
+
+def _not_swept(name: str, error: str) -> None:
+    """Log why a part of the sweep, or one of its items, failed."""
+    message = "a part of the sweep failed; it is tried again by the next one"
+    _logging.warn(_log, "sweep.failed", message, key=name, sweeper=name, error=error)
 
 
 def sweep_items(

@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from habitkit.alerts.settings import AlertSettings
     from habitkit.clock import Clock
     from habitkit.coins.settings import CoinSettings
     from habitkit.events import Event
     from habitkit.experiments.settings import ExperimentSettings
     from habitkit.flags.settings import FlagSettings
     from habitkit.habits.settings import HabitSettings
+    from habitkit.health.settings import HealthSettings
     from habitkit.module import Module
     from habitkit.quests.settings import QuestSettings
     from habitkit.reactions import Reaction, Subscriber
 
 __all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
 
-NAMES = ("journal", "habits", "quests", "coins", "flags", "experiments", "metrics")
+_TRANSACTIONAL = ("journal", "habits", "quests", "coins", "flags", "experiments")
+NAMES = (*_TRANSACTIONAL, "metrics", "alerts", "health")
 """The modules, in the order in which a sweep visits them."""
 
 
@@ -38,6 +41,8 @@ class KitOptions(TypedDict, total=False):
         quests: The host's own kinds of objectives.
         flags: Where flags come from, and how often they are refreshed.
         experiments: How exposures are stored.
+        alerts: Groups of rules on metrics, and who is notified.
+        health: The host's own checks, and from when on delays are warned of.
     """
 
     clock: Clock | None
@@ -48,6 +53,8 @@ class KitOptions(TypedDict, total=False):
     quests: QuestSettings | None
     flags: FlagSettings | None
     experiments: ExperimentSettings | None
+    alerts: AlertSettings | None
+    health: HealthSettings | None
 
 
 @cache

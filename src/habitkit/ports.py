@@ -18,7 +18,7 @@ port of what needs no store, such as ``habitkit.limits.port.LimitsBackend``.
 | ``Clock`` | gives the time | none: one method |
 
 A store declares in ``modules`` which modules it supports (``habits``, ``coins``,
-``flags``, ``experiments``, ``quests``) and which optional
+``flags``, ``experiments``, ``quests``, ``alerts``) and which optional
 ports it offers (``coins.audit``), and in ``capabilities`` its further abilities:
 
 | capability | what the contract then expects |

@@ -6,13 +6,13 @@ or, in an async kit, in a task; ``kit.refresh()`` does one round.
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from attrs import frozen
 
+from habitkit import _logging
 from habitkit._fork import call_after_fork
 from habitkit.journal.domain.model import Failure
 from habitkit.journal.domain.rules import reason
@@ -34,7 +34,7 @@ __all__ = [
     "refresh",
 ]
 
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("residents")
 
 
 class Resident(Protocol):
@@ -193,4 +193,11 @@ def finish(settings: KitSettings) -> Steps[None]:
             try:
                 yield from resident.finish(settings)
             except Exception:  # noqa: BLE001 - the kit is closed all the same
-                _log.warning("a resident could not finish before the kit closed", exc_info=True)
+                _logging.warn(
+                    _log,
+                    "residents.not_finished",
+                    "a resident could not finish before the kit closed",
+                    key=type(resident).__name__,
+                    exc_info=True,
+                    resident=type(resident).__name__,
+                )

@@ -17,6 +17,7 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from habitkit.journal.store import (
         EventStore,
@@ -26,7 +27,15 @@ if TYPE_CHECKING:
         OwnerStore,
     )
 
-__all__ = ["AsyncHostTransactions", "AsyncStore", "HostTransactions", "Port", "Store", "Stores"]
+__all__ = [
+    "AsyncHostTransactions",
+    "AsyncStore",
+    "Database",
+    "HostTransactions",
+    "Port",
+    "Store",
+    "Stores",
+]
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -92,6 +101,25 @@ class Stores(Protocol):
 
     def savepoint(self) -> AbstractContextManager[object]:
         """Return a context whose writes are undone, and only they, when it ends by an exception."""
+        ...
+
+
+@runtime_checkable
+class Database(Protocol):
+    """Optional: what the ``Stores`` of a database tell about it, for ``kit.health``."""
+
+    def check_schema(self) -> None:
+        """Read the version of the tables, even if it was read before, and refuse another one.
+
+        Raises:
+            SchemaMissing: If there are no tables.
+            SchemaUnversioned: If there are tables without a version.
+            SchemaOutdated: If they are older or newer than needed.
+        """
+        ...
+
+    def server_now(self) -> datetime | None:
+        """Return what the clock of the server shows, in UTC; None if there is no server."""
         ...
 
 

@@ -33,6 +33,7 @@ HELPERS = VALUES | {
     for name in (
         *(
             "_codec",
+            "_logging",
             "clock",
             "ids",
             "maintenance",

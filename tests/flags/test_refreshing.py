@@ -259,7 +259,7 @@ def test_a_listener_that_fails_or_ends_does_not_disturb_the_others(flags, source
     flags.refresh()
 
     assert (len(events), len(other)) == (2, 1)
-    assert "a listener of flags failed" in caplog.text
+    assert caplog.records[0].habitkit == {"function": "a listener of flags"}
 
 
 def test_only_flags_of_an_experiment_or_a_holdout_call_the_hooks(flags, source, caplog):
@@ -278,7 +278,7 @@ def test_only_flags_of_an_experiment_or_a_holdout_call_the_hooks(flags, source, 
     assert [flags.boolean(key, False, ada) for key in "abc"] == [True] * 3
     flags.all(ada)
     assert seen == [("b", "on", ada), ("c", "on", ada)]
-    assert "a hook for exposures failed" in caplog.text
+    assert [it.habitkit for it in caplog.records] == [{"function": "a hook for exposures"}]
     source.now = Fetched(document(b="off") | {"$habitkit": {"b": {"experiment": "x"}}}, "2")
     flags.refresh()
     flags.boolean("b", True, ada)

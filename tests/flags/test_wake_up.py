@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 import habitkit.testing
-from habitkit import AsyncHabitKit, flags
+from habitkit import AsyncHabitKit, _logging, flags
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.errors import ConfigurationError
@@ -128,6 +128,7 @@ def test_a_wake_up_that_fails_is_logged_once_until_it_works_again(kit, source, w
     step(kit, seconds=2)
     assert source.looks == 4
     assert caplog.text.count("cannot poll") == 1
+    _logging.limited.forget()  # it is a minute later
     wake_up.fails = True
     step(kit)
     assert caplog.text.count("cannot poll") == 2

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from habitkit import _logging
 from habitkit.backends.memory import MemoryLimits
 from habitkit.errors import ConfigurationError, InvalidInput
 from habitkit.limits import (
@@ -557,6 +558,7 @@ async def test_an_error_of_the_backend_hides_neither_that_of_a_block_nor_a_cance
     with pytest.raises(LimitsUnavailable):
         await work("import", None)
     remote.sync.is_down = False
+    _logging.limited.forget()  # it is a minute later
     await limiter.acquire("ada", "1/h")
     waiting = asyncio.create_task(limiter.wait("ada", "1/h", 1, 7200))
     for _ in range(10):
@@ -565,7 +567,8 @@ async def test_an_error_of_the_backend_hides_neither_that_of_a_block_nor_a_cance
     await asyncio.wait([waiting])
 
     assert waiting.cancelled()
-    assert caplog.text.count("a refund of a rate limit was lost: the rate limits in remote") == 2
+    assert [it.event for it in caplog.records] == ["limits.refund_lost"] * 2
+    assert caplog.records[0].habitkit["error"].startswith("the rate limits in remote")
 
 
 def test_an_error_of_the_backend_does_not_hide_that_of_a_block(remote, caplog):
@@ -583,6 +586,7 @@ def test_an_error_of_the_backend_does_not_hide_that_of_a_block(remote, caplog):
     with pytest.raises(KeyError):
         work()
     remote.is_down = False
+    _logging.limited.forget()  # it is a minute later
     limiter.acquire("ada", "1/h")
     with pytest.raises(KeyboardInterrupt):
         limiter.wait("ada", "1/h", 1, 7200)

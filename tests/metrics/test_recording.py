@@ -9,14 +9,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from habitkit.metrics import InvalidMetric, MetricConflict, Metrics
 from habitkit.metrics.domain.points import decode_gauge, decode_increase
 from habitkit.metrics.domain.sketch import Sketch
 from habitkit.testing import FakeClock
-from tests.kit.support import examples
 
 
 def make(clock=None, **options):
@@ -46,7 +45,9 @@ def test_a_name_asked_for_again_gives_the_same_instrument():
     metrics = make()
     assert metrics.counter("check_ins") is metrics.counter("check_ins")
     assert metrics.gauge("queue") is metrics.gauge("queue")
-    assert metrics.distribution("load", unit="seconds") is metrics.distribution("load", unit="seconds")
+    assert metrics.distribution("load", unit="seconds") is metrics.distribution(
+        "load", unit="seconds"
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,9 @@ def test_another_kind_unit_or_way_to_combine_is_a_conflict(ask):
         ask(metrics)
 
 
-@pytest.mark.parametrize("name", ["", "A", "9a", "a-b", "a" * 101, "x_total", "habitkit_x", None, 5, "ä"])
+@pytest.mark.parametrize(
+    "name", ["", "A", "9a", "a-b", "a" * 101, "x_total", "habitkit_x", None, 5, "ä"]
+)
 def test_a_bad_name_is_refused_at_once(name):
     with pytest.raises(InvalidMetric, match="name"):
         make().counter(name)
@@ -105,7 +108,7 @@ BAD_VALUES = [
     (None, "not_a_number"),
     (Decimal(1), "not_a_number"),
     (Fraction(1, 2), "not_a_number"),
-    (2**80, "not_finite"),
+    (10**400, "not_finite"),
     ([], "not_a_number"),
 ]
 
@@ -132,7 +135,22 @@ def test_a_bad_value_of_a_gauge_or_a_distribution_is_dropped(value, reason):
 
 
 @pytest.mark.parametrize(
-    "attributes", [{"le": "1"}, {"quantile": "1"}, {"A": "1"}, {1: "1"}, {"a": 1.5}, {"a": None}, {"a": []}, [("a", "b")], "a", 7, {"a": "x" * 201}, {"a": "\x00"}, {"a": "\ud800"}]
+    "attributes",
+    [
+        {"le": "1"},
+        {"quantile": "1"},
+        {"A": "1"},
+        {1: "1"},
+        {"a": 1.5},
+        {"a": None},
+        {"a": []},
+        [("a", "b")],
+        "a",
+        7,
+        {"a": "x" * 201},
+        {"a": "\x00"},
+        {"a": "\ud800"},
+    ],
 )
 def test_bad_attributes_are_dropped_and_a_strict_one_raises(attributes):
     metrics = make()
@@ -154,17 +172,21 @@ def test_a_strict_one_raises_at_the_call():
     assert total(metrics, "x") == 3
 
 
-@given(st.lists(st.one_of(st.floats(), st.integers(), st.booleans(), st.text(max_size=2), st.none()), max_size=30))
-@examples(60)
+@given(
+    st.lists(
+        st.one_of(st.floats(), st.integers(), st.booleans(), st.text(max_size=2), st.none()),
+        max_size=30,
+    )
+)
+@settings(max_examples=60, deadline=None)
 def test_recording_never_raises_and_loses_no_good_value(values):
     metrics = make()
     counter, distribution = metrics.counter("x"), metrics.distribution("d")
     for value in values:
         counter.add(value)
         distribution.record(value)
-    numbers = [it for it in values if isinstance(it, int | float) and math.isfinite(it) and abs(it) < 2**63]
-    numbers += [it for it in values if isinstance(it, float) and math.isfinite(it) and abs(it) >= 2**63]
-    assert total(metrics, "x") == pytest.approx(sum(it for it in numbers if it >= 0)) if numbers else True
+    numbers = [it for it in values if isinstance(it, int | float) and math.isfinite(it)]
+    assert (total(metrics, "x") or 0) == pytest.approx(sum(it for it in numbers if it >= 0))
     found = total(metrics, "d")
     assert (found.count if found else 0) == len(numbers)
 
@@ -231,7 +253,9 @@ def test_a_timer_times_blocks_functions_and_coroutines():
 class TestFlushing:
     def points(self, metrics):
         found = {}
-        for point in metrics.series.read([it.series.id for it in metrics.series.series([])], 0, 2**40, metrics.now()).points:
+        for point in metrics.series.read(
+            [it.series.id for it in metrics.series.series([])], 0, 2**40, metrics.now()
+        ).points:
             found.setdefault((point.series, point.slot), []).append(point)
         return found
 
@@ -278,7 +302,11 @@ class TestFlushing:
         for hours in (-3, 1):
             counter.add(1, at=clock.now() + timedelta(hours=hours))
         counter.add(1, at=datetime(2026, 1, 1))  # noqa: DTZ001 - a naive one
-        assert dropped(metrics) == {("x", "too_late"): 1, ("x", "too_early"): 1, ("x", "not_an_instant"): 1}
+        assert dropped(metrics) == {
+            ("x", "too_late"): 1,
+            ("x", "too_early"): 1,
+            ("x", "not_an_instant"): 1,
+        }
 
     def test_the_clock_set_back_loses_nothing(self):
         clock = FakeClock("2026-01-01T00:30Z")
@@ -300,7 +328,12 @@ class TestFlushing:
             metrics.flush()
             clock.advance(seconds=10)
         (gauge,) = [it.series.id for it in metrics.series.series(["g"])]
-        found = [decode_gauge(it.data).last for (id_, _), points in self.points(metrics).items() for it in points if id_ == gauge]
+        found = [
+            decode_gauge(it.data).last
+            for (id_, _), points in self.points(metrics).items()
+            for it in points
+            if id_ == gauge
+        ]
         assert found == [7, 7, 7]
         assert self.increases(metrics, "x") == {0: 1}
 
@@ -335,7 +368,11 @@ def _unreachable(*_):
 @pytest.mark.parametrize("series", [1, 1000])
 def test_sums_are_exact_with_eight_threads(series):
     metrics = make()
-    counter, distribution, gauge = metrics.counter("x"), metrics.distribution("d"), metrics.gauge("g")
+    counter, distribution, gauge = (
+        metrics.counter("x"),
+        metrics.distribution("d"),
+        metrics.gauge("g"),
+    )
     each = 6000
 
     def work(thread):

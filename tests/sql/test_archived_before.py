@@ -12,6 +12,9 @@ from habitkit.habits.store import HABITS
 from tests.sql.support import contents
 
 BACK_TO_VERSION_4 = """
+DROP TABLE habitkit_alert_groups; DROP TABLE habitkit_alert_receivers;
+DROP TABLE habitkit_alert_silences;
+DROP TABLE habitkit_metric_series; DROP TABLE habitkit_metric_points; DROP TABLE habitkit_metric_marks;
 DROP TABLE habitkit_award_uses; DROP TABLE habitkit_expiring_awards;
 ALTER TABLE habitkit_accounts DROP COLUMN next_expiry;
 DROP TABLE habitkit_quest_definitions; DROP TABLE habitkit_quest_runs;

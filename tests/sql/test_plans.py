@@ -26,6 +26,7 @@ from habitkit.backends.sqlalchemy import (
     SqlStore,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared, _Form
+from habitkit.backends.sqlalchemy.series import SqlSeries
 from habitkit.cache.port import CacheBackend, Item
 from habitkit.coins import Posting
 from habitkit.errors import NotFound
@@ -40,6 +41,9 @@ from habitkit.journal.domain.rules import (
     retry_delay,
 )
 from habitkit.limits import Limiter
+from habitkit.metrics.domain.points import encode_increase
+from habitkit.metrics.domain.series import Series
+from habitkit.metrics.port import Point
 from habitkit.quests.domain.runs import Contribution, Definition, Grant, Run
 from habitkit.quests.store import DEFINITIONS, QUESTS
 from habitkit.transaction import Transaction
@@ -208,6 +212,15 @@ INSERT INTO habitkit_quest_contributions
 INSERT INTO habitkit_quest_grants
     SELECT 'owner' || (1 + mod(n, 1000)), 'done:' || n || ':badge', 'badge', 'badge' || n / 1000, 1, now(), NULL
     FROM generate_series(1, 20000) n;
+INSERT INTO habitkit_metric_series
+    SELECT n, '["counter","metric' || mod(n, 100) || '","","last"]', 'metric' || mod(n, 100), n
+    FROM generate_series(1, 2000) n;
+INSERT INTO habitkit_metric_points
+    SELECT 1 + mod(n, 2000), step, n - mod(n, step), 1, '1'
+    FROM generate_series(1, 200000, 10) n, unnest(ARRAY[10, 60, 3600, 86400]) step ON CONFLICT DO NOTHING;
+INSERT INTO habitkit_metric_marks
+    SELECT step, n * step, writer, 1
+    FROM generate_series(1, 1000) n, generate_series(1, 10) writer, unnest(ARRAY[60, 3600, 86400]) step;
 ANALYZE;
 """
 
@@ -405,6 +418,20 @@ def use_cache(cache: CacheBackend) -> None:
     cache.delete_many(["v:ada", "l:ada"])
 
 
+def use_series(store: SqlSeries) -> None:
+    """Run each of the statements for time series."""
+    hour = 500_000 * 3600
+    some = [Series("ran", "counter", attributes=(("zone", zone),)) for zone in ("eu", "us")]
+    store.write([Point(it.id, 10, hour, 7, encode_increase(1)) for it in some], some, hour)
+    assert len(store.series(["ran"])) == 2
+    assert len(store.series([])) >= 2
+    assert len(store.read([it.id for it in some], hour, hour + 60, hour).points) == 2
+    store.roll(hour + 90, 1)
+    store.prune(hour + 10**7, 1)
+    store._run(lambda rows: rows.drop_idle(1, 1))
+    store._run(lambda rows: rows.has_idle(1))
+
+
 def use_everything(engine: Engine) -> None:
     """Let a kit run each of its statements."""
 
@@ -454,6 +481,7 @@ def use_everything(engine: Engine) -> None:
     use_quests(kit)
     use_limits(Limiter(SqlLimits(SqlStore(engine)), cache_denials=False))
     use_cache(SqlCache(SqlStore(engine)))
+    use_series(SqlSeries(SqlStore(engine)))
     with engine.connect() as connection:
         kit.on(connection).events.record("ada", "noted", {"refuse": False})
         connection.commit()
@@ -508,7 +536,9 @@ def test_each_statement_finds_its_rows_by_an_index(explained):
     assert len(version) == 1, "of one row, and read once a store"
     usage = [sql for sql in scanning if "FROM habitkit_flag_usage" in sql]
     assert len(usage) == 1, "the last use of all flags is asked for at once"
-    expected = {*queue, *version, *usage}
+    series = [sql for sql in scanning if sql.endswith("FROM habitkit_metric_series")]
+    assert len(series) == 1, "all series are asked for at once"
+    expected = {*queue, *version, *usage, *(it.strip() for it in series)}
     assert {sql: plan for sql, plan in scanning.items() if sql not in expected} == {}
 
     pages = [

@@ -13,7 +13,7 @@ from habitkit.testing.contracts import AllContracts
 class Full(AllContracts):
     """The contracts of which a broken store breaks one case."""
 
-    proves = frozenset({"habits", "coins", "flags", "experiments", "quests"})
+    proves = frozenset({"habits", "coins", "flags", "experiments", "quests", "alerts"})
 
 
 def home_of(case):

@@ -7,6 +7,7 @@ kit goes through the rest once. CONTRIBUTING.md has the table of what runs where
 from __future__ import annotations
 
 from habitkit.testing.contracts import AsyncContract
+from habitkit.testing.contracts._alerts_contract import AlertDriverCases
 from habitkit.testing.contracts._async_cases import AsyncCases, CancellationCases
 from habitkit.testing.contracts._async_contracts import AsyncCoinCases, AsyncHabitCases
 from habitkit.testing.contracts._base import Contract, read, write
@@ -66,11 +67,12 @@ class DriverCases(
     FlagDriverCases,
     ExperimentDriverCases,
     QuestDriverCases,
+    AlertDriverCases,
     KitSmoke,
 ):
     """The cases for a sync driver."""
 
-    proves = frozenset({"habits", "coins", "flags", "experiments", "quests"})
+    proves = frozenset({"habits", "coins", "flags", "experiments", "quests", "alerts"})
 
 
 class AsyncDriverCases(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.stores import (
+    broken_alerts,
     broken_experiments,
     broken_expiring,
     broken_facts,
@@ -36,6 +37,7 @@ BROKEN = (
     broken_experiments,
     broken_expiring,
     broken_quests,
+    broken_alerts,
 )
 EXPECTED = [test for file in BROKEN for test in file.EXPECTED]
 

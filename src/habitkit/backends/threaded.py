@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from habitkit._fork import call_after_fork
 from habitkit.errors import HostTransactionUnsupported
+from habitkit.plugins import series_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from habitkit.metrics.port import AsyncSeriesStore, SeriesStore
     from habitkit.store import AsyncStore, Store, Stores
 
 __all__ = ["ThreadedStore"]
@@ -108,6 +110,10 @@ class ThreadedStore:
         after_fork = getattr(self._store, "after_fork", None)
         if after_fork is not None:
             after_fork()
+
+    def time_series(self) -> SeriesStore | AsyncSeriesStore:
+        """Return what keeps time series beside the wrapped store."""
+        return series_of(self._store)
 
     async def close(self) -> None:
         """Wait for the threads and close the wrapped store."""

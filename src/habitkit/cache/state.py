@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from habitkit import _logging
 from habitkit._fork import call_after_fork
 from habitkit.cache.domain.names import parsed
 
@@ -27,7 +27,7 @@ F = TypeVar("F")
 NEVER = 1 << 63
 """An instant that does not come, in ns."""
 
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("cache")
 _OUTAGE_NS = 1_000_000_000
 _MOST_LOST = 1000
 
@@ -209,7 +209,12 @@ class CacheState:
             raise error
         now = self.settings.ticks()
         if now >= self._retry_at:
-            _log.warning("%s; going on without it", error)
+            _logging.warn(
+                _log,
+                "cache.unavailable",
+                "the shared cache failed; going on without it",
+                error=str(error),
+            )
         self._retry_at = now + _OUTAGE_NS
 
     @property
@@ -245,7 +250,9 @@ class CacheState:
             try:
                 observe(event)
             except Exception:  # noqa: BLE001 - a broken hook must not stop requests
-                _log.warning("the observe hook of a cache failed", exc_info=True)
+                _logging.warn(
+                    _log, "cache.hook_failed", "the observe hook of a cache failed", exc_info=True
+                )
 
     # --- ends ------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ counted.
 
 from __future__ import annotations
 
-import logging
 import threading
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -35,7 +34,6 @@ __all__ = ["ExposureBuffer", "ExposureStatus"]
 _AT_ONCE = 1_000
 _MOST_KNOWN = 100_000  # of one generation; there are two
 _LONGEST_UNIT = 200
-_log = logging.getLogger("habitkit")
 
 
 @frozen

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Generic, ParamSpec
+
+from habitkit import _logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +14,7 @@ __all__ = ["Callbacks"]
 
 P = ParamSpec("P")
 
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("flags")
 
 
 class Callbacks(Generic[P]):
@@ -54,7 +55,14 @@ class Callbacks(Generic[P]):
             try:
                 function(*args, **kwargs)
             except Exception:  # noqa: BLE001 - one must not stop the others
-                _log.warning("%s failed", self._what, exc_info=True)
+                _logging.warn(
+                    _log,
+                    "flags.callback_failed",
+                    "a function of the host failed",
+                    key=self._what,
+                    exc_info=True,
+                    function=self._what,
+                )
 
     def after_fork(self) -> None:
         """Take a lock that no other thread holds."""

@@ -7,12 +7,12 @@ it brings has faults, the old set stays in use and ``status()`` says why.
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
+from habitkit import _logging
 from habitkit.clock import SystemClock, ticks
 from habitkit.errors import HabitKitError
 from habitkit.flags.callbacks import Callbacks
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluator"]
 
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("flags")
 _NS = 1_000_000_000
 
 
@@ -151,7 +151,14 @@ class Evaluator(Getters):
             try:
                 sink.record(key, served, context["targetingKey"])
             except Exception:  # noqa: BLE001 - a flag must not break its host
-                _log.warning("an exposure of flag %r cannot be kept", key, exc_info=True)
+                _logging.warn(
+                    _log,
+                    "flags.exposure_lost",
+                    "an exposure cannot be kept",
+                    key=key,
+                    exc_info=True,
+                    flag=key,
+                )
         return served
 
     def evaluate_all(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, cast
 
 from attrs import evolve
 
+from habitkit import _logging
 from habitkit.clock import ticks
 from habitkit.flags.evaluator import Evaluator
 from habitkit.flags.queries import export
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KitFlags"]
 
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("flags")
 _EXPERIMENTS = "experiments"
 _NS = 1_000_000_000
 _NS_PER_HOUR = 3_600 * _NS
@@ -119,7 +119,12 @@ class KitFlags(Evaluator):
         try:
             return cast("ExposureSink | None", self._settings.residents.of(_EXPERIMENTS))
         except Exception:  # noqa: BLE001 - it must keep nobody from new definitions
-            _log.warning("exposures to experiments cannot be kept", exc_info=True)
+            _logging.warn(
+                _log,
+                "flags.exposures_not_kept",
+                "exposures to experiments cannot be kept",
+                exc_info=True,
+            )
             return None
 
     def announce(self) -> Steps[None]:
@@ -179,7 +184,12 @@ class KitFlags(Evaluator):
                 yield from steps
             except Exception as error:  # noqa: BLE001 - it must keep nobody from new definitions
                 errors.append(reason(error))
-                _log.warning("assignments or uses of flags cannot be stored", exc_info=True)
+                _logging.warn(
+                    _log,
+                    "flags.not_stored",
+                    "assignments or uses of flags cannot be stored",
+                    exc_info=True,
+                )
         self._store_error = errors[0] if errors else None
 
     def _store_assignments(self) -> Steps[None]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
+from habitkit import _logging
 from habitkit.errors import UsageError
 from habitkit.flags.errors import FlagsReadOnly
 from habitkit.flags.settings import FlagSettings
@@ -24,7 +24,7 @@ __all__ = ["changing", "flags_of", "reading"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("flags")
 
 
 def changing(
@@ -50,7 +50,12 @@ def changing(
         try:
             yield from flags.refresh(settings)
         except Exception:  # noqa: BLE001 - the change is committed; the next refresh sees it
-            _log.warning("flags were changed, but cannot be refreshed", exc_info=True)
+            _logging.warn(
+                _log,
+                "flags.not_refreshed",
+                "flags were changed, but cannot be refreshed",
+                exc_info=True,
+            )
         return result
 
     return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)

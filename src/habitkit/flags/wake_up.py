@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Protocol
 
+from habitkit import _logging
 from habitkit.workflow import Outside
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ WAKE_UP_SECONDS = 0.5
 """How often a wake-up is polled."""
 
 _RETRY_NS = 2_000_000_000
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("flags")
 
 
 class WakeUp(Protocol):
@@ -77,7 +77,15 @@ class Announcements:
             announced: bool = yield Outside(self._wake_up.poll, ())
         except Exception:  # noqa: BLE001 - the store is still looked at by the time
             self._poll_at = self._ticks() + _RETRY_NS  # others may wait for the same thread
-            self._failed("poll", "flags are refreshed at their interval alone")
+            if self._is_new("poll"):
+                _logging.warn(
+                    _log,
+                    "flags.wake_up_not_polled",
+                    "a wake-up cannot poll; flags are refreshed at their interval alone",
+                    key=self._wake_up.name,
+                    exc_info=True,
+                    wake_up=self._wake_up.name,
+                )
             return False
         self._poll_at = None
         self._failing.discard("poll")
@@ -88,7 +96,15 @@ class Announcements:
         try:
             yield Outside(self._wake_up.announce, ())
         except Exception:  # noqa: BLE001 - the change is committed; others see it by the time
-            self._failed("announce", "other processes see changed flags at their interval")
+            if self._is_new("announce"):
+                _logging.warn(
+                    _log,
+                    "flags.wake_up_not_announced",
+                    "a wake-up cannot announce; other processes see changes at their interval",
+                    key=self._wake_up.name,
+                    exc_info=True,
+                    wake_up=self._wake_up.name,
+                )
         else:
             self._failing.discard("announce")
 
@@ -96,8 +112,8 @@ class Announcements:
         """Leave the connection to the parent."""
         self._wake_up.after_fork()
 
-    def _failed(self, call: str, consequence: str) -> None:
-        if call not in self._failing:
-            self._failing.add(call)
-            name = self._wake_up.name
-            _log.warning("wake-up %r: cannot %s; %s", name, call, consequence, exc_info=True)
+    def _is_new(self, call: str) -> bool:
+        """Note that a call failed; return whether it did not do so before."""
+        is_new = call not in self._failing
+        self._failing.add(call)
+        return is_new

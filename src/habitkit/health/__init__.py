@@ -1,1 +1,27 @@
-"""Health: checks of the kit and of its host, and the daily check."""
+"""Health: checks of the kit and of its host, and the daily check.
+
+kit.health("ready").response()      the answer to a probe
+kit.daily_check()                   what should be seen to, once a day
+"""
+
+from __future__ import annotations
+
+from habitkit.health.domain.report import (
+    CheckResult,
+    Health,
+    HealthResponse,
+    Level,
+    Status,
+)
+from habitkit.health.settings import HealthSettings, HostCheck, check
+
+__all__ = [
+    "CheckResult",
+    "Health",
+    "HealthResponse",
+    "HealthSettings",
+    "HostCheck",
+    "Level",
+    "Status",
+    "check",
+]

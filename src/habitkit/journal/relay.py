@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from habitkit import ids
+from habitkit import _logging, ids
 from habitkit.journal.domain.model import Failure, RelayReport
 from habitkit.journal.domain.rules import (
     CLAIM_SECONDS,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from habitkit.workflow import Steps
 
 __all__ = ["run_once"]
+
+_log = _logging.logger("relay")
 
 
 def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
@@ -66,6 +68,7 @@ def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
         attempts = min(delivery.attempt, MAX_DELIVERY_ATTEMPTS)
         given_up = attempts == MAX_DELIVERY_ATTEMPTS
         yield Call(_bury if given_up else _postpone, (delivery.id, attempts, error))
+        _not_delivered(delivery, attempts, error, given_up=given_up)
         (dead if given_up else failures).append(Failure(delivery.id.text, error, attempts))
     if delivered[done:]:
         yield Call(_renew, (delivered[done:], ()))
@@ -76,6 +79,18 @@ def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
 
 
 _HALF_A_CLAIM = timedelta(seconds=CLAIM_SECONDS / 2)
+
+
+def _not_delivered(delivery: Delivery, attempts: int, error: str, *, given_up: bool) -> None:
+    """Log why an event could not be delivered, without its owner."""
+    kind = None if delivery.event is None else delivery.event.type
+    fields: dict[str, Any] = {"type": kind, "attempts": attempts, "error": error}
+    if given_up:
+        message = "an event was not delivered and is not tried again; see kit.relay.dead()"
+        _logging.warn(_log, "relay.dead", message, key=str(kind), **fields)
+    else:
+        message = "an event was not delivered and is tried again later"
+        _logging.warn(_log, "relay.failed", message, key=str(kind), **fields)
 
 
 def _refusal(delivery: Delivery) -> str | None:

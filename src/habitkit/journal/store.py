@@ -154,6 +154,17 @@ class OutboxStore(Protocol):
         """
         ...
 
+    def oldest(self, types: Collection[str] | None = None) -> datetime | None:
+        """Return the earliest instant since when a delivery is available, or None if none waits.
+
+        What is claimed or postponed is not available before the end of that, and what is dead never
+        is.
+
+        Args:
+            types: Only deliveries of events of these types; None for all.
+        """
+        ...
+
     def dead(self, limit: int) -> list[DeadLetter]:
         """Return up to ``limit`` dead deliveries, longest dead first, in order of (owner, ...)."""
         ...

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from habitkit import _logging
 from habitkit._fork import call_after_fork
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.errors import ConfigurationError, InvalidInput, StoreError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BaseLimiter", "Call", "expect_mode", "log_lost_refund"]
 
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("limits")
 _NS = 1_000_000_000
 _MEMBERS = (
     *("name", "remote", "supports_exact", "after_fork"),
@@ -221,7 +221,12 @@ class BaseLimiter:
             try:
                 observe(made)
             except Exception:  # noqa: BLE001 - a broken hook must not stop requests
-                _log.warning("the observe hook of a limiter failed", exc_info=True)
+                _logging.warn(
+                    _log,
+                    "limits.hook_failed",
+                    "the observe hook of a limiter failed",
+                    exc_info=True,
+                )
         return decision
 
     def _take_charge(self, decision: object) -> Charge | None:
@@ -298,7 +303,7 @@ def _expect(backend: object, *, observe: object, ticks: object) -> None:
 
 def log_lost_refund(error: StoreError) -> None:
     """Log what cannot be raised, or shall not."""
-    _log.warning("a refund of a rate limit was lost: %s", error)
+    _logging.warn(_log, "limits.refund_lost", "a refund of a rate limit was lost", error=str(error))
 
 
 def _wait_ns(seconds: object) -> int:

@@ -6,6 +6,7 @@ from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from habitkit.metrics.async_metrics import AsyncMetrics
+    from habitkit.metrics.base import FoldedAttribute
     from habitkit.metrics.domain.expressions import (
         ALL,
         Expression,
@@ -48,6 +49,7 @@ __all__ = [
     "Counter",
     "Distribution",
     "Expression",
+    "FoldedAttribute",
     "Gauge",
     "InvalidMetric",
     "Matrix",
@@ -84,12 +86,13 @@ __all__ = [
 ]
 
 _MODULES = (
-    "metrics",
-    "async_metrics",
-    "instruments",
     "errors",
-    *(f"domain.{name}" for name in ("expressions", "matchers", "vectors", "totals")),
-    *(f"domain.{name}" for name in ("series", "sketch", "tiers")),
+    *(f"domain.{name}" for name in ("series", "sketch", "tiers", "totals")),
+    "metrics",
+    "base",
+    "instruments",
+    *(f"domain.{name}" for name in ("expressions", "functions", "matchers", "vectors")),
+    "async_metrics",
 )
 
 if not TYPE_CHECKING:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 import logging
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from attrs import frozen
 
 from habitkit import clock
 from habitkit._fork import call_after_fork
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypedDict, Unpack
 
-    from habitkit.metrics.domain.series import Across, Series
+    from habitkit.metrics.domain.series import Across, Labels, Series
     from habitkit.metrics.port import AsyncSeriesStore, SeriesStore
 
     class MetricsOptions(TypedDict, total=False):
@@ -45,12 +48,32 @@ if TYPE_CHECKING:
         wall_ns: Callable[[], int]
 
 
-__all__ = ["BaseMetrics"]
+__all__ = ["BaseMetrics", "FoldedAttribute"]
 
 I = TypeVar("I", bound=Instrument[Any])  # noqa: E741 - an instrument
 _ACROSS = ("last", "sum", "min", "max", "mean")
 _NS = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _log = logging.getLogger("habitkit.metrics")
+
+
+@frozen
+class FoldedAttribute:
+    """An attribute that had too many values, or was part of too many combinations.
+
+    Attributes:
+        metric: The metric.
+        attribute: The attribute.
+        count: How many recordings had it replaced by ``(other)`` in this process.
+        since: When the metric's first one was.
+        examples: The first five values that were replaced.
+    """
+
+    metric: str
+    attribute: str
+    count: int
+    since: datetime
+    examples: tuple[str, ...]
 
 
 class BaseMetrics:
@@ -83,9 +106,10 @@ class BaseMetrics:
         self._lock = threading.Lock()
         self._instruments: dict[str, Instrument[Any]] = {}
         step = self.series.tiers[0].step_seconds
-        self._recorder = Recorder(step, self._now_ns, self._drop, strict=self.strict)
-        self._lenient = Recorder(step, self._now_ns, self._drop, strict=False)
+        self._recorder = Recorder(step, self._now_ns, self._drop, self._fold, strict=self.strict)
+        self._lenient = Recorder(step, self._now_ns, self._drop, self._fold, strict=False)
         self._dropped: Counter = self.built_in("habitkit_metrics_dropped")
+        self._folded_since: dict[str, datetime] = {}
         self._folded: Counter = self.built_in("habitkit_metrics_folded")
         call_after_fork(self)
 
@@ -159,14 +183,35 @@ class BaseMetrics:
     def totals(self) -> Sequence[Total]:
         """Return what this process has recorded since its start, by name: a scrape."""
         found = []
-        for instrument in self.instruments():
+        instruments = self.instruments()
+        for instrument in instruments:  # what is dropped here is counted in this answer
             instrument.observe()
+            for record in instrument.records():
+                record.fold(wait=True)
+        for instrument in instruments:
             for record in instrument.records():
                 total = record.total()
                 if total is not None:
                     found.append(Total(record.series, instrument.description, total))
         found.sort(key=lambda it: (it.series.metric, it.series.attributes))
         return found
+
+    def dropped(self) -> Sequence[FoldedAttribute]:
+        """Return which attributes had too many values, so that some became ``(other)``.
+
+        What could not be recorded at all is counted by the metric ``habitkit_metrics_dropped``.
+        """
+        return [
+            FoldedAttribute(
+                instrument.name,
+                it.attribute,
+                it.count,
+                self._folded_since[instrument.name],
+                it.examples,
+            )
+            for instrument in self.instruments()
+            for it in instrument.caps.folded()
+        ]
 
     def instruments(self) -> list[Instrument[Any]]:
         """Return all instruments, habitkit's own included."""
@@ -182,6 +227,14 @@ class BaseMetrics:
         elif it.kind == "gauge":
             more["across"] = it.across
         return self._instrument(_KINDS[it.kind], name, it.unit, it.description, **more)
+
+    def _fold(self, metric: str, labels: Labels, admitted: Labels) -> None:
+        """Count the attributes of a recording that became ``(other)``."""
+        self._folded_since.setdefault(metric, _EPOCH + timedelta(seconds=self.now()))
+        kept = set(admitted)
+        for name, value in labels:
+            if (name, value) not in kept:
+                self._folded.add(1, {"metric": metric, "attribute": name})
 
     def drop_refused(self, series: Series) -> None:
         """Count a series whose points the store refused, as another series has its id."""

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BoundCounter", "BoundDistribution", "BoundGauge"]
 
-_LARGEST = 2**63
 _NS = 1_000_000_000
 
 
@@ -59,7 +58,7 @@ class BoundCounter(SeriesRecord):
             self.add(number - before if number >= before else number)
 
     def _are_fine(self, values: list[Any], total: float) -> bool:
-        return total < _LARGEST and min(values) >= 0
+        return min(values) >= 0 and super()._are_fine(values, total)
 
     def _number(self, value: Any) -> float | None:
         number = super()._number(value)

@@ -116,6 +116,8 @@ class Instrument(Generic[B]):
                     series = Series(self.name, self.kind, self.unit, admitted, self._across())
                     record = self._bound(series, self.description, self._recorder)
                     self._records[admitted] = record
+            if admitted != labels:
+                self._recorder.folded(self.name, labels, admitted)
         return record
 
     def _across(self) -> Across:

@@ -25,7 +25,7 @@ from habitkit.metrics.errors import InvalidMetric
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from habitkit.metrics.domain.series import Series
+    from habitkit.metrics.domain.series import Labels, Series
 
 __all__ = [
     "MOST_PENDING",
@@ -39,7 +39,6 @@ _NS = 1_000_000_000
 _HOUR = 3600
 _LATEST_SECONDS = 2 * _HOUR
 _EARLIEST_SECONDS = 60
-_LARGEST = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,6 +51,7 @@ class Recorder:
         now_ns: The wall clock, in nanoseconds since 1970.
         drop: Is called with the metric, the reason and the error for what is not recorded; a strict
             one raises the error.
+        folded: Is called with the metric, the attributes and those that they were replaced by.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Recorder:
         step: int,
         now_ns: Callable[[], int],
         drop: Callable[[str, str, InvalidMetric], None],
+        folded: Callable[[str, Labels, Labels], None],
         *,
         strict: bool,
     ) -> None:
@@ -66,6 +67,7 @@ class Recorder:
         self.step = step
         self.now_ns = now_ns
         self.drop = drop
+        self.folded = folded
         self.most_pending = 1 if strict else MOST_PENDING
 
 
@@ -246,19 +248,19 @@ class SeriesRecord:
             pass
         return [it for it in map(self._number, values) if it is not None]
 
-    def _are_fine(self, values: list[Any], total: float) -> bool:  # noqa: ARG002
+    def _are_fine(self, values: list[Any], total: float) -> bool:
         """Tell whether all values can be recorded, of which the sum is a plain number."""
-        return -_LARGEST < total < _LARGEST or isfinite(total)
+        return isfinite(total) and isfinite(min(values)) and isfinite(max(values))
 
     def _number(self, value: Any) -> float | None:
         """Return a number that can be recorded; None for one that was dropped."""
         if not isinstance(value, int | float):
             return self._drop("not_a_number", self._bad(value, "an int or a float"))
-        if isinstance(value, int):
-            if -_LARGEST < value < _LARGEST:
-                return int(value)
-        elif isfinite(value):
-            return float(value)
+        try:
+            if isfinite(value):
+                return int(value) if isinstance(value, int) else float(value)
+        except OverflowError:
+            pass
         return self._drop("not_finite", self._bad(value, "a finite number"))
 
     def _bad(self, value: object, expected: str) -> InvalidMetric:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from habitkit.clock import instant, stopwatch
-from habitkit.metrics import queries
 from habitkit.metrics.domain.durations import seconds
 from habitkit.metrics.domain.tiers import slot_of
 from habitkit.metrics.errors import SeriesUnavailable
@@ -161,6 +160,8 @@ class MetricsSteps:
         self, expressions: Sequence[Expression | str], at: int, *, unknown: str = "empty"
     ) -> Steps[Sequence[Vector | Exception]]:
         """Evaluate expressions at one instant; what fails is returned in its place."""
+        from habitkit.metrics import queries  # noqa: PLC0415 - who only records does not query
+
         yield from self._see_own()
         metrics = self._metrics
         return (
@@ -173,6 +174,8 @@ class MetricsSteps:
         self, expression: Expression | str, start: datetime, end: datetime, step: str | int
     ) -> Steps[Matrix]:
         """Evaluate an expression at several instants."""
+        from habitkit.metrics import queries  # noqa: PLC0415 - as above
+
         yield from self._see_own()
         first, last = self._second(start, "start"), self._second(end, "end")
         metrics = self._metrics

@@ -131,6 +131,12 @@ class Outbox(Port):
                     WHERE (owner, rev, n) = (?, ?, ?)"""
         self.run(update, at, attempts, error, *event)
 
+    def oldest(self, types: Collection[str] | None = None) -> datetime | None:
+        query = """SELECT min(available) FROM outbox WHERE dead IS NULL
+                   AND (? OR type IN (SELECT value FROM json_each(?)))"""
+        ((at,),) = self.run(query, types is None, list(types or ())).fetchall()
+        return None if at is None else datetime.fromisoformat(at)
+
     def dead(self, limit: int) -> list[DeadLetter]:
         query = """SELECT value, attempts, error, dead
                    FROM outbox JOIN events USING (owner, rev, n)

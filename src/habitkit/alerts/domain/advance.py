@@ -33,8 +33,9 @@ from typing import NamedTuple
 from attrs import evolve
 
 from habitkit.alerts.domain.flapping import Step, told
+from habitkit.alerts.domain.labels import ALERTNAME
 from habitkit.alerts.domain.model import Advanced, AlertState, Observed, RuleState
-from habitkit.alerts.domain.rules import ALERTNAME, Alert
+from habitkit.alerts.domain.rules import Alert
 from habitkit.alerts.domain.templates import render
 from habitkit.metrics.domain.series import Labels, labels_of
 
@@ -239,7 +240,7 @@ def _ended(step: Step, at: datetime) -> Step:
 
 def _remembered(resolved: AlertState, at: datetime) -> AlertState | None:
     since = resolved.resolved_at or at
-    return resolved if at - since <= _REMEMBERED or resolved.flapping else None
+    return resolved if at - since <= _REMEMBERED else None
 
 
 def _is_active(alert: AlertState | None) -> bool:
@@ -271,7 +272,7 @@ def _after_gap(rule: Alert, alert: AlertState, gap: timedelta, at: datetime) -> 
     wait = timedelta(seconds=rule.for_seconds)
     if wait < _LEAST_LEFT or gap > _LONGEST_GAP:
         return evolve(alert, active_at=at)
-    return evolve(alert, active_at=min(alert.active_at + gap, at + _LEAST_LEFT - wait))
+    return evolve(alert, active_at=max(alert.active_at + gap, at + _LEAST_LEFT - wait))
 
 
 def _set_back(state: RuleState, by: timedelta) -> RuleState:

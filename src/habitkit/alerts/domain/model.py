@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import isnan
 from typing import Literal, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from habitkit.metrics.domain.series import Labels
 
@@ -33,6 +34,11 @@ class Observed:
     error: str | None = None
 
 
+def _comparable(value: float) -> float | None:
+    """Return a value by which alerts compare: NaN is equal to NaN here."""
+    return None if isnan(value) else value
+
+
 @frozen
 class AlertState:
     """One alert: a rule and a label set.
@@ -53,7 +59,7 @@ class AlertState:
 
     labels: Labels
     phase: Phase
-    value: float
+    value: float = field(eq=_comparable)
     active_at: datetime
     fired_at: datetime | None = None
     false_since: datetime | None = None

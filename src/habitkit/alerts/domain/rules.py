@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
@@ -11,63 +10,22 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from attrs import field, frozen
 
-from habitkit._text import storable
+from habitkit.alerts.domain.labels import checked_labels, checked_name
 from habitkit.alerts.domain.templates import checked_template
 from habitkit.errors import InvalidInput
 from habitkit.metrics.domain.durations import seconds
+from habitkit.metrics.domain.expressions import Expression, parts
 
-__all__ = ["ALERTNAME", "Alert", "AlertGroup", "Flap", "NoData", "checked_labels", "checked_name"]
-
-ALERTNAME = "alertname"
-"""The label that holds the name of the rule."""
+__all__ = ["Alert", "AlertGroup", "Flap", "NoData"]
 
 NoData: TypeAlias = Literal["ok", "keep", "alert"]
 """What a label set is whose samples are gone: false, as it was, or true."""
 
-_LONGEST_NAME = 100
-_LONGEST_VALUE = 200
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _LONGEST_INTERVAL = 86_400
 _LONGEST_OFFSET = 3600
 _MOST_RULES = 1000
 _MOST_CHANGES = 100
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
-
-
-def checked_name(what: str, value: Any) -> str:
-    """Return a name of a rule, group or receiver.
-
-    Raises:
-        InvalidInput: If it is no text of 1 to 100 characters.
-    """
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME or not storable(value):
-        expected = f"a text of 1 to {_LONGEST_NAME} characters, valid UTF-8 without NUL"
-        raise InvalidInput(what, given=value, expected=expected)
-    return value
-
-
-def checked_labels(what: str, value: Any) -> Mapping[str, str]:
-    """Return labels, sorted and unchangeable.
-
-    Raises:
-        InvalidInput: If they are no mapping of names, other than ``alertname``, to texts.
-    """
-    if not isinstance(value, Mapping):
-        expected = 'a mapping of texts to texts, such as {"severity": "page"}'
-        raise InvalidInput(what, given=value, expected=expected)
-    place = f"a name in {what}"
-    for name, text in value.items():
-        if not isinstance(name, str) or not _LABEL.fullmatch(name) or len(name) > _LONGEST_NAME:
-            expected = "a name of ASCII letters, digits and _, which begins with no digit"
-            raise InvalidInput(place, given=name, expected=expected)
-        if name == ALERTNAME:
-            expected = "any other name; it is the name of the rule by itself"
-            raise InvalidInput(place, given=name, expected=expected)
-        if not isinstance(text, str) or len(text) > _LONGEST_VALUE or not storable(text):
-            expected = f"a text of at most {_LONGEST_VALUE} characters"
-            place = f"{what}: {name}"
-            raise InvalidInput(place, given=text, expected=expected)
-    return MappingProxyType(dict(sorted(value.items())))
 
 
 def _labels(given: Mapping[str, str]) -> Mapping[str, str]:
@@ -78,13 +36,13 @@ def _is_number(value: Any, least: int, most: int) -> bool:
     return type(value) is int and least <= value <= most
 
 
-def _content(value: Any) -> Any:
-    """Return what expressions are compared by: theirs is an operator."""
-    return None if value is None else json.dumps(value.to_dict(), sort_keys=True)
+def _canonical(value: Expression | None) -> str | None:
+    """Return what expressions are compared by: ``==`` between them makes a comparison."""
+    return None if value is None else value.canonical()
 
 
 def _check_expression(what: str, value: Any) -> None:
-    if not hasattr(value, "to_dict"):
+    if not isinstance(value, Expression):
         expected = 'an expression, such as rate("requests", "5m") > 10'
         raise InvalidInput(what, given=value, expected=expected)
 
@@ -153,10 +111,10 @@ class Alert:
     """
 
     name: str = field()
-    when: Any = field(eq=_content)
+    when: Expression = field(eq=_canonical)
     for_: str | int = field(default="0s")
     keep_firing_for: str | int = field(default="0s")
-    until: Any = field(default=None, eq=_content)
+    until: Expression | None = field(default=None, eq=_canonical)
     no_data: NoData = field(default="ok")
     flap: Flap | None = field(default=None)
     labels: Mapping[str, str] = field(default=_NO_LABELS, converter=_labels, hash=False)
@@ -178,6 +136,9 @@ class Alert:
         checked_template("runbook", self.runbook)
         if self.no_data not in get_args(NoData):
             expected = "one of " + ", ".join(map(repr, get_args(NoData)))
+            raise InvalidInput("no_data", given=self.no_data, expected=expected)
+        if self.no_data != "ok" and not parts(self.when)[0]:
+            expected = '"ok", unless `when` is a comparison, such as last("depth") > 5'
             raise InvalidInput("no_data", given=self.no_data, expected=expected)
 
     @cached_property
@@ -220,11 +181,9 @@ class Alert:
         """
         more = {"for", "keep_firing_for", "until", "no_data", "flap", "labels", "summary"}
         found = _members("rule", content, {"name", "when"}, more | {"runbook"})
-        from habitkit.metrics.domain.expressions import from_dict  # type: ignore  # noqa
-
-        found["when"] = from_dict(found["when"])
+        found["when"] = Expression.from_dict(found["when"])
         if "until" in found:
-            found["until"] = from_dict(found["until"])
+            found["until"] = Expression.from_dict(found["until"])
         if "flap" in found:
             found["flap"] = Flap(**_members("flap", found["flap"], {"changes", "over"}, set()))
         if "for" in found:

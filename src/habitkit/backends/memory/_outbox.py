@@ -74,6 +74,14 @@ class Outbox:
         if event in self._waiting:
             self._change(event, dead_at=at, attempts=attempts, error=error)
 
+    def oldest(self, types: Collection[str] | None = None) -> datetime | None:
+        """Return the earliest instant since when a delivery is available."""
+        rows = self._waiting.rows.values()
+        alive = (row for row in rows if row.dead_at is None)
+        return min(
+            (row.available_at for row in alive if types is None or row.type in types), default=None
+        )
+
     def dead(self, limit: int) -> list[DeadLetter]:
         """Return dead deliveries, longest dead first."""
         found = sorted(

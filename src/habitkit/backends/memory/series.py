@@ -103,8 +103,9 @@ class MemorySeries:
             found = cover(start, end, now, self.tiers, self._marks, coarsest)
             for span in found.spans:
                 slots = self._slots[span.step]
-                for slot in range(span.start, span.end, span.step):
-                    inside = slots.get(slot, {})
+                inside_span = range(span.start, span.end, span.step)
+                for slot in inside_span if len(inside_span) < len(slots) else sorted(slots):
+                    inside = slots.get(slot, {}) if slot in inside_span else {}
                     for of in inside.keys() & wanted:
                         rows = inside[of].items()
                         points += [Point(of, span.step, slot, *row) for row in rows]

@@ -6,6 +6,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from habitkit.alerts.store import ALERTS
+from habitkit.backends.memory._alerts import Alerts
 from habitkit.backends.memory._coins import Coins
 from habitkit.backends.memory._experiments import Experiments
 from habitkit.backends.memory._flags import Flags
@@ -41,7 +43,10 @@ class MemoryStore:
 
     name = "memory"
     modules = frozenset(
-        {"habits", "coins", "coins.audit", "coins.expiring", "flags", "experiments", "quests"}
+        {
+            *("habits", "coins", "coins.audit", "coins.expiring", "flags", "experiments", "quests"),
+            "alerts",
+        }
     )
     capabilities: frozenset[str] = frozenset()
 
@@ -94,6 +99,7 @@ class _MemoryStores:
             EXPERIMENTS: Experiments(self.log, self.events),
             QUESTS: Quests(self.log),
             DEFINITIONS: Definitions(self.log),
+            ALERTS: Alerts(self.log),
         }
 
     def port(self, port: Port[T]) -> T:

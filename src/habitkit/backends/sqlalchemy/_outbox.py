@@ -69,6 +69,8 @@ class Outbox:
             )
         )
     )
+    _OLDEST = Prepared(lambda _: _available(outbox.c.type == bindparam("type")))
+    _OLDEST_OF_ALL = Prepared(lambda _: _available())
     _DEAD = Prepared(
         lambda _: (
             select(*_PLACE, outbox.c.type, outbox.c.attempts, outbox.c.error, outbox.c.dead_at)
@@ -129,6 +131,14 @@ class Outbox:
         values = {**_row(event), "now": at, "tried": attempts, "reason": error}
         self._link.run(self._BURY, values)
 
+    def oldest(self, types: Collection[str] | None = None) -> datetime | None:
+        """Return the earliest instant since when a delivery is available."""
+        if types is None:
+            rows = self._link.rows(self._OLDEST_OF_ALL, {})
+        else:  # one statement a type reads one entry of the index each
+            rows = [row for it in types for row in self._link.rows(self._OLDEST, {"type": it})]
+        return min((at for (at,) in rows if at is not None), default=None)
+
     def dead(self, limit: int) -> list[DeadLetter]:
         """Return dead deliveries, longest dead first."""
         found = []
@@ -171,6 +181,11 @@ def _in_order(delivery: Delivery) -> tuple[bool, Any, EventId]:
     """Order by instant, then by identity; what cannot be read comes last."""
     event = delivery.event
     return event is None, None if event is None else event.at, delivery.id
+
+
+def _available(*conditions: ColumnElement[bool]) -> Any:
+    """Return the query of the earliest instant since when a delivery is available."""
+    return select(func.min(outbox.c.available_at)).where(outbox.c.dead_at.is_(None), *conditions)
 
 
 def _claiming(due: CTE) -> Any:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import delete, false
+from sqlalchemy import delete, false, select
 
+from habitkit.alerts.store import ALERTS
 from habitkit.backends.sqlalchemy import _error_mapping
+from habitkit.backends.sqlalchemy._alerts import Alerts
 from habitkit.backends.sqlalchemy._audit import Audit
+from habitkit.backends.sqlalchemy._clock import SERVER_NOW
 from habitkit.backends.sqlalchemy._experiments import Experiments
 from habitkit.backends.sqlalchemy._expiring import ExpiringAwards
 from habitkit.backends.sqlalchemy._flags import Flags
@@ -62,6 +66,7 @@ T = TypeVar("T")
 
 CAPABILITIES = frozenset({"shared", "host_transactions"})
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAKE_THE_WRITE_LOCK = delete(owners).where(false())
 _HIDDEN = (
     "the database ended this transaction, but the work caught its error and went on; nothing was "
@@ -88,6 +93,7 @@ _PORTS: dict[Port[Any], Callable[[Link], object]] = {
     EXPERIMENTS: Experiments,
     QUESTS: Quests,
     DEFINITIONS: Definitions,
+    ALERTS: Alerts,
 }
 MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name, EXPIRING.name})
 
@@ -120,6 +126,7 @@ class SqlStores:
         self.close = link.close
         self.end = link.end
         self.link = link
+        self._tables = tables
         self._ports: dict[Port[Any], Any] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -142,6 +149,17 @@ class SqlStores:
                 raise NotSupportedByStore(port.module, self.connection.dialect.name)
             made = self._ports[port] = _PORTS[port](self.link)
         return made  # type: ignore[no-any-return]
+
+    def check_schema(self) -> None:
+        """Read the version of the tables, and refuse another one than is needed."""
+        self._tables.check(self.connection)
+
+    def server_now(self) -> datetime | None:
+        """Return what PostgreSQL's clock shows; SQLite has none of its own."""
+        if self.connection.dialect.name == "sqlite":
+            return None
+        ((now_ns,),) = self.link.select(select(SERVER_NOW))
+        return _EPOCH + timedelta(microseconds=now_ns // 1000)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

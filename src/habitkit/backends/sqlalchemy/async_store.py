@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.orm import Session
 
+    from habitkit.backends.sqlalchemy.series import AsyncSqlSeries
     from habitkit.store import Stores
 
 __all__ = ["AsyncHostSqlStore", "AsyncSqlStore", "inside"]
@@ -121,6 +122,12 @@ class AsyncSqlStore:
                 ``async_scoped_session``.
         """
         return inside(handle, self.tables, self._engine.sync_engine)
+
+    def time_series(self) -> AsyncSqlSeries:
+        """Return what keeps time series in the same database."""
+        from habitkit.backends.sqlalchemy.series import AsyncSqlSeries  # noqa: PLC0415
+
+        return AsyncSqlSeries(self)
 
     async def close(self) -> None:
         """Close the engine's connections."""

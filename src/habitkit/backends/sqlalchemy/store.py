@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from habitkit.backends.sqlalchemy.series import SqlSeries
     from habitkit.store import Stores
 
 __all__ = [
@@ -117,6 +118,12 @@ class SqlStore:
             return HostSqlStore(self, handle)
         msg = f"expected an SQLAlchemy Connection, Session or scoped_session, got {handle!r}"
         raise HostTransactionUnsupported(msg)
+
+    def time_series(self) -> SqlSeries:
+        """Return what keeps time series in the same database."""
+        from habitkit.backends.sqlalchemy.series import SqlSeries  # noqa: PLC0415 - if it is used
+
+        return SqlSeries(self)
 
     def close(self) -> None:
         """Close the engine's connections."""

@@ -8,9 +8,6 @@ from typing import Any
 from habitkit.metrics.domain import functions
 from habitkit.metrics.domain.durations import text_of
 from habitkit.metrics.domain.expressions import (
-    ARITHMETIC,
-    COMPARISONS,
-    SETS,
     Aggregate,
     Binary,
     Expression,
@@ -21,6 +18,7 @@ from habitkit.metrics.domain.expressions import (
     as_expression,
 )
 from habitkit.metrics.domain.matchers import ALL, Matcher
+from habitkit.metrics.domain.operators import ARITHMETIC, COMPARISONS, SETS
 from habitkit.metrics.errors import InvalidMetric
 
 __all__ = ["from_json", "to_json"]

@@ -11,41 +11,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NoReturn, TypeAlias
+from typing import Any
 
 from attrs import field, frozen
 
-from habitkit.errors import UsageError
 from habitkit.metrics.domain.durations import seconds
 from habitkit.metrics.domain.matchers import ALL, By, Matcher
+from habitkit.metrics.domain.operators import ARITHMETIC, COMPARISONS, SETS, Operators, no_set
 from habitkit.metrics.domain.series import Series
 from habitkit.metrics.errors import InvalidMetric
 
 __all__ = [
-    "ARITHMETIC",
-    "COMPARISONS",
     "INSTANT_SECONDS",
-    "SETS",
     "Aggregate",
     "Binary",
     "Expression",
     "Now",
     "Number",
-    "Operand",
     "Selector",
     "Transform",
     "as_expression",
     "parts",
 ]
-
-ARITHMETIC = ("+", "-", "*", "/")
-"""Operators that compute."""
-
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-"""Operators that filter."""
-
-SETS = ("&", "|", "unless")
-"""Operators that combine samples by their labels."""
 
 INSTANT_SECONDS = 60
 """How long the last value of a gauge holds."""
@@ -55,7 +42,7 @@ _MOST_NODES = 1000
 _LARGEST = 2.0**1000
 
 
-class Expression:
+class Expression(Operators):
     """What a query computes at an instant: a number for each set of labels, or a single number.
 
     The constructors are ``metric``, ``rate``, ``increase``, ``quantile``, ``mean``, ``total``,
@@ -125,10 +112,6 @@ class Expression:
 
         return promql(self, known)
 
-    def unless(self, other: Expression) -> Expression:
-        """Return the samples that have no counterpart with equal labels in another expression."""
-        return _joined("unless", self, other)
-
     def ago(self, duration: str | int) -> Expression:
         """Return what it was some time ago.
 
@@ -137,77 +120,14 @@ class Expression:
         """
         return Transform("ago", as_expression(self), seconds(duration, "ago"))
 
-    def __add__(self, other: Operand) -> Expression:
-        return _joined("+", self, other)
-
-    def __radd__(self, other: Operand) -> Expression:
-        return _joined("+", other, self)
-
-    def __sub__(self, other: Operand) -> Expression:
-        return _joined("-", self, other)
-
-    def __rsub__(self, other: Operand) -> Expression:
-        return _joined("-", other, self)
-
-    def __mul__(self, other: Operand) -> Expression:
-        return _joined("*", self, other)
-
-    def __rmul__(self, other: Operand) -> Expression:
-        return _joined("*", other, self)
-
-    def __truediv__(self, other: Operand) -> Expression:
-        return _joined("/", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Expression:
-        return _joined("/", other, self)
-
-    def __lt__(self, other: Operand) -> Expression:
-        return _joined("<", self, other)
-
-    def __le__(self, other: Operand) -> Expression:
-        return _joined("<=", self, other)
-
-    def __gt__(self, other: Operand) -> Expression:
-        return _joined(">", self, other)
-
-    def __ge__(self, other: Operand) -> Expression:
-        return _joined(">=", self, other)
-
-    def __eq__(self, other: Operand) -> Expression:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        return _joined("==", self, other)
-
-    def __ne__(self, other: Operand) -> Expression:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        return _joined("!=", self, other)
-
-    __hash__ = object.__hash__
-
-    def __and__(self, other: Expression) -> Expression:
-        return _joined("&", self, other)
-
-    def __or__(self, other: Expression) -> Expression:
-        return _joined("|", self, other)
-
-    def __rand__(self, other: object) -> NoReturn:
-        """Refuse ``1 & expression``, which a comparison without parentheses becomes."""
-        raise _no_set(other)
-
-    __ror__ = __rand__
-
-    def __bool__(self) -> NoReturn:
-        msg = (
-            "an expression has no truth value; combine expressions with &, | and .unless() instead "
-            "of and, or and not, write a < b < c as two comparisons, and compare two expressions "
-            "with same_as()"
-        )
-        raise UsageError(msg)
+    def _joined(self, op: str, other: object, *, reflected: bool = False) -> Expression:
+        left, right = as_expression(self), as_expression(other)
+        return Binary(op, right, left) if reflected else Binary(op, left, right)
 
     def __repr__(self) -> str:
         from habitkit.metrics.domain.expression_text import text  # noqa: PLC0415 - needs this
 
         return text(self)
-
-
-Operand: TypeAlias = "Expression | float"
 
 
 def as_expression(value: object) -> Expression:
@@ -221,17 +141,14 @@ def as_expression(value: object) -> Expression:
     return value if isinstance(value, Expression) else Number(value)  # type: ignore[arg-type]
 
 
-def _joined(op: str, left: object, right: object) -> Expression:
-    return Binary(op, as_expression(left), as_expression(right))
-
-
-def parts(expression: Expression) -> tuple[bool, Expression | None]:
+def parts(expression: Expression) -> tuple[bool, Expression]:
     """Return whether an expression is a comparison, and the side whose samples it filters.
 
     That is the left side, but the right one if only that has labels: ``now() > last("expires")``.
+    Of what is no comparison it is the expression itself.
     """
     if not isinstance(expression, Binary) or expression.op not in COMPARISONS:
-        return False, None
+        return False, expression
     swapped = expression.left.is_scalar and not expression.right.is_scalar
     return True, expression.right if swapped else expression.left
 
@@ -245,11 +162,6 @@ def _check_size(children: Iterable[Expression]) -> None:
             expected = f"at most {_MOST_NODES} parts in {_MOST_LEVELS} levels"
             raise InvalidMetric("expression", given=f"{count}, {depth}", expected=expected)
         level = [child for each in level for child in each.children]
-
-
-def _no_set(given: object) -> InvalidMetric:
-    expected = "expressions with labels; put comparisons into parentheses: (a > 1) & (b > 2)"
-    return InvalidMetric("operand", given=given, expected=expected)
 
 
 @frozen(eq=False, repr=False)
@@ -332,7 +244,7 @@ class Binary(Expression):
     def __attrs_post_init__(self) -> None:
         """Refuse numbers as operands of sets, and what is nested too deeply."""
         if self.op in SETS and (self.left.is_scalar or self.right.is_scalar):
-            raise _no_set(self.left if self.left.is_scalar else self.right)
+            raise no_set(self.left if self.left.is_scalar else self.right)
         _check_size(self.children)
 
     @property
@@ -363,7 +275,7 @@ class Transform(Expression):
     def __attrs_post_init__(self) -> None:
         """Refuse a number, but for ``ago``, and what is nested too deeply."""
         if self.of.is_scalar and self.function != "ago":
-            raise _no_set(self.of)
+            raise no_set(self.of)
         _check_size(self.children)
 
     @property

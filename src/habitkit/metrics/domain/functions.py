@@ -19,7 +19,8 @@ from habitkit.metrics.domain.expressions import (
     Transform,
     as_expression,
 )
-from habitkit.metrics.domain.matchers import By, Where, checked_by, checked_name, checked_where
+from habitkit.metrics.domain.matchers import By, Where, checked_by, checked_where
+from habitkit.metrics.domain.names import metric_name
 from habitkit.metrics.errors import InvalidMetric
 
 __all__ = [
@@ -72,7 +73,7 @@ def metric(name: str, where: Where | None = None) -> Selector:
     Raises:
         InvalidMetric: If a name or a condition is none.
     """
-    return Selector(checked_name(name, "metric"), checked_where(where))
+    return Selector(metric_name(name), checked_where(where))
 
 
 def rate(

@@ -30,6 +30,7 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | ``FlagsContract`` | stores that keep ``flags`` | ``store`` |
 | ``ExperimentsContract`` | stores that keep ``experiments`` | ``store`` |
 | ``QuestsContract`` | stores that keep ``quests`` | ``store`` |
+| ``AlertsContract`` | stores that keep ``alerts`` | ``store`` |
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
 | ``AsyncStoreContract`` | every ``AsyncStore``, before the contracts of modules | ``open_store`` |
 | ``AsyncHostTransactionsContract`` | the same for an ``AsyncStore`` | also ``host`` |
@@ -37,10 +38,13 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | ``AsyncLimiterContract`` | every ``AsyncLimitsBackend`` | ``open_limits``; ``advance`` as well |
 | ``CacheContract`` | every ``CacheBackend`` | ``cache``; ``advance`` if its clock moves |
 | ``AsyncCacheContract`` | every ``AsyncCacheBackend`` | ``open_cache``; ``advance`` as well |
+| ``SeriesContract`` | every ``SeriesStore`` | ``series_store`` |
+| ``AsyncSeriesContract`` | every ``AsyncSeriesStore`` | ``open_series_store`` |
 
 With the capability ``shared`` the class also gives ``url``, by which another process opens the same
 facts; that of a limits or cache backend gives a second backend on the same state: ``limits_again``,
-``open_limits_again``, ``cache_again`` or ``open_cache_again``. A cache backend that has
+``open_limits_again``, ``cache_again`` or ``open_cache_again``; that of a store of time series
+``series_store_again`` or ``open_series_store_again``. A cache backend that has
 ``subscribe`` declares ``publishes``. Every wait in the contracts has an end; they need pytest,
 which ``pip install 'habitkit[testing]'`` brings.
 """
@@ -53,6 +57,7 @@ import pytest
 for _module in iter_modules(__path__, f"{__name__}."):
     pytest.register_assert_rewrite(_module.name)
 
+from habitkit.testing.contracts._alerts_contract import AlertsContract  # noqa: E402
 from habitkit.testing.contracts._async import AsyncContract, LoopThread  # noqa: E402
 from habitkit.testing.contracts._async_cache import AsyncCacheContract  # noqa: E402
 from habitkit.testing.contracts._async_contracts import (  # noqa: E402
@@ -60,6 +65,7 @@ from habitkit.testing.contracts._async_contracts import (  # noqa: E402
     AsyncStoreContract,
 )
 from habitkit.testing.contracts._async_limiter import AsyncLimiterContract  # noqa: E402
+from habitkit.testing.contracts._async_series import AsyncSeriesContract  # noqa: E402
 from habitkit.testing.contracts._base import Contract  # noqa: E402
 from habitkit.testing.contracts._cache_contract import CacheContract  # noqa: E402
 from habitkit.testing.contracts._coins_contract import CoinsContract  # noqa: E402
@@ -69,14 +75,17 @@ from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: 
 from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract  # noqa: E402
 from habitkit.testing.contracts._limiter_contract import LimiterContract  # noqa: E402
 from habitkit.testing.contracts._quests_contract import QuestsContract  # noqa: E402
+from habitkit.testing.contracts._series_contract import SeriesContract  # noqa: E402
 from habitkit.testing.contracts._store_contract import StoreContract  # noqa: E402
 
 __all__ = [
+    "AlertsContract",
     "AllContracts",
     "AsyncCacheContract",
     "AsyncContract",
     "AsyncHostTransactionsContract",
     "AsyncLimiterContract",
+    "AsyncSeriesContract",
     "AsyncStoreContract",
     "CacheContract",
     "CoinsContract",
@@ -89,6 +98,7 @@ __all__ = [
     "LimiterContract",
     "LoopThread",
     "QuestsContract",
+    "SeriesContract",
     "StoreContract",
 ]
 
@@ -100,5 +110,6 @@ class AllContracts(
     FlagsContract,
     ExperimentsContract,
     QuestsContract,
+    AlertsContract,
 ):
     """The contracts of all modules, for a store that supports every one of them."""

@@ -50,6 +50,23 @@ class OutboxCases(Contract):
         later = _claim(store, NOW + MINUTE, types=["noted", "marked"])
         assert sorted(delivery.attempt for delivery in later) == [2, 2]
 
+    def test_the_oldest_available_delivery_of_some_types_is_found(self, store: Store) -> None:
+        def oldest(types: Collection[str] | None = None) -> datetime | None:
+            return read(store, lambda stores: stores.outbox.oldest(types))
+
+        assert oldest() is None
+        for n, kind in enumerate(["noted", "marked"]):
+            at = NOW + 2 * n * MINUTE
+            append(store, event_row("ada", n + 1, deliver=True, kind=kind, n=n, at=at))
+
+        assert oldest() == oldest(["marked", "noted"]) == oldest(["noted"]) == NOW
+        assert oldest(["marked"]) == NOW + 2 * MINUTE
+        assert oldest([]) is oldest(["never"]) is None
+        (claimed,) = _claim(store, NOW)
+        assert oldest() == oldest(["noted"]) == NOW + MINUTE
+        _bury(store, claimed, NOW)
+        assert (oldest(["noted"]), oldest()) == (None, NOW + 2 * MINUTE)
+
     def test_a_backlog_of_another_type_is_not_in_the_way(self, store: Store) -> None:
         append(store, *event_rows("ada", 5, deliver=True))
         marked = [event_row("bob", n + 1, deliver=True, kind="marked", n=n) for n in range(3)]

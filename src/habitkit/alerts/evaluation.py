@@ -1,0 +1,258 @@
+"""Evaluating groups of rules: reading metrics, then one transaction a group that is due."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from habitkit import ids
+from habitkit.alerts.domain.advance import advance
+from habitkit.alerts.domain.labels import ALERTNAME
+from habitkit.alerts.domain.model import AlertState, Observed, RuleState
+from habitkit.alerts.domain.state_json import rule_state_from_dict, rule_state_to_dict
+from habitkit.alerts.events import AlertFired, AlertResolved
+from habitkit.alerts.settings import AlertSettings
+from habitkit.alerts.store import ALERTS, GroupRow
+from habitkit.errors import ConfigurationError, UsageError
+from habitkit.journal.domain.model import Failure
+from habitkit.journal.domain.rules import reason
+from habitkit.metrics.domain.expressions import parts
+from habitkit.metrics.errors import SeriesUnavailable
+from habitkit.workflow import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from habitkit.alerts.domain.rules import Alert, AlertGroup
+    from habitkit.events import Event
+    from habitkit.metrics.base import BaseMetrics
+    from habitkit.metrics.domain.expressions import Expression
+    from habitkit.metrics.port import AsyncSeriesStore, SeriesStore
+    from habitkit.options import KitSettings
+    from habitkit.transaction import Transaction
+    from habitkit.workflow import Steps
+
+__all__ = ["Evaluated", "evaluate_groups", "load_states"]
+
+_log = logging.getLogger("habitkit.alerts")
+
+_OFFSET_SECONDS = 15
+"""How long the other writers have to flush the end of the data, where they share the store."""
+
+_SKEW = timedelta(minutes=2)
+_SECOND = timedelta(seconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@frozen
+class Evaluated:
+    """What was evaluated.
+
+    Attributes:
+        groups: The groups, with the instant.
+        fired: How many alerts began to fire.
+        resolved: How many that were firing ended.
+        failures: Groups that failed, and rules.
+        more: Whether there are more groups that are due.
+    """
+
+    groups: Mapping[str, datetime]
+    fired: int = 0
+    resolved: int = 0
+    failures: tuple[Failure, ...] = ()
+    more: bool = False
+
+
+@frozen
+class _Done:
+    """The events of a group that was evaluated, and its rules that failed."""
+
+    events: Sequence[Event]
+    failures: Sequence[Failure]
+
+
+def evaluate_groups(settings: KitSettings, limit: int = 1000) -> Steps[Evaluated]:
+    """Evaluate the groups that are due, up to a limit; one that fails stops no other."""
+    groups = settings.of(AlertSettings).groups
+    if not groups:
+        return Evaluated({})
+    metrics: BaseMetrics = settings.kit_metrics.get()
+    now = settings.clock.now()
+    instants = {group.name: _instant(group, now, metrics.series) for group in groups}
+    last: dict[str, datetime] = yield Call(_evaluated, (), write=False)
+    due = [it for it in groups if _is_due(it, last.get(it.name), instants[it.name])]
+    if not due:
+        return Evaluated({})
+    observed = yield from _observe(metrics, due[:limit], instants)
+    done: dict[str, datetime] = {}
+    failures: list[Failure] = []
+    fired = resolved = 0
+    for group in due[:limit]:
+        at = instants[group.name]
+        try:
+            found: _Done | None = yield Call(_evaluate, (group, at, observed[group.name]))
+        except (UsageError, ConfigurationError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one group must not stop the others
+            failures.append(Failure(group.name, reason(error)))
+            continue
+        if found is None:
+            continue
+        done[group.name] = at
+        failures += found.failures
+        fired += sum(isinstance(event, AlertFired) for event in found.events)
+        resolved += sum(isinstance(event, AlertResolved) for event in found.events)
+    return Evaluated(done, fired, resolved, tuple(failures), len(due) > limit)
+
+
+def load_states(row: GroupRow | None) -> dict[str, RuleState]:
+    """Return the states of a group's rules by their keys."""
+    stored = {} if row is None else json.loads(row.state)
+    return {key: rule_state_from_dict(state) for key, state in stored.items()}
+
+
+def _instant(group: AlertGroup, now: datetime, series: SeriesStore | AsyncSeriesStore) -> datetime:
+    """Return the last instant at which a group is to be evaluated."""
+    offset = group.offset_seconds
+    if offset is None:
+        offset = _OFFSET_SECONDS if series.shared else 0
+    seconds = (now - _EPOCH) // _SECOND - offset
+    return _EPOCH + (seconds - seconds % group.every_seconds) * _SECOND
+
+
+def _evaluated(tx: Transaction) -> dict[str, datetime]:
+    return tx.port(ALERTS).evaluated()
+
+
+def _is_due(group: AlertGroup, last: datetime | None, at: datetime) -> bool:
+    """Tell whether an instant is after the last one, or that is one of a clock that was wrong."""
+    if last is None or last < at:
+        return True
+    return last - at > max(2 * group.every_seconds * _SECOND, _SKEW)
+
+
+def _observe(
+    metrics: BaseMetrics,
+    groups: Sequence[AlertGroup],
+    instants: Mapping[str, datetime],
+) -> Steps[dict[str, dict[str, Observed]]]:
+    """Return what the expressions of groups return, by group and the rule's key.
+
+    This process's own values are flushed first. If that fails, what is stored is still worth
+    evaluating; if the store cannot be read, it is the rules that fail.
+    """
+    if metrics.series.shared:  # or a query does it
+        try:
+            yield from metrics.steps.flush()
+        except SeriesUnavailable as error:
+            _log.warning("cannot flush the metrics before alerts are evaluated: %s", error)
+    observed: dict[str, dict[str, Observed]] = {}
+    for at in sorted({instants[group.name] for group in groups}):
+        here = [group for group in groups if instants[group.name] == at]
+        plans = {
+            (group.name, rule.key): _expressions(rule) for group in here for rule in group.rules
+        }
+        wanted = [it for plan in plans.values() for it in plan.values()]
+        try:
+            found = yield from metrics.steps.query_all(wanted, _seconds(at))
+        except SeriesUnavailable as error:
+            found = [error] * len(wanted)
+        results = {id(it): result for it, result in zip(wanted, found, strict=True)}
+        for (group, key), plan in plans.items():
+            of_rule = {name: results[id(it)] for name, it in plan.items()}
+            observed.setdefault(group, {})[key] = _observed(of_rule)
+    return observed
+
+
+def _expressions(rule: Alert) -> dict[str, Expression]:
+    """Return the expressions of a rule, by the name of what ``Observed`` holds of them."""
+    found = {"when": rule.when}
+    if rule.until is not None:
+        found["until"] = rule.until
+    _, left = parts(rule.when)
+    if left is not None:
+        found["left"] = left
+    return found
+
+
+def _observed(results: Mapping[str, Any]) -> Observed:
+    for result in results.values():
+        if isinstance(result, Exception):
+            return Observed({}, error=reason(result))
+    samples: dict[str, Any] = {
+        name: {sample.labels: sample.value for sample in vector.samples}
+        for name, vector in results.items()
+    }
+    return Observed(**samples)
+
+
+def _seconds(at: datetime) -> int:
+    return (at - _EPOCH) // _SECOND
+
+
+def _evaluate(
+    tx: Transaction, group: AlertGroup, at: datetime, observed: Mapping[str, Observed]
+) -> _Done | None:
+    """Evaluate a group at an instant; None if that is done."""
+    owner = ids.system_owner(f"alerts/{group.name}")
+    tx.lock(owner)
+    row = tx.port(ALERTS).group(group.name)
+    if not _is_due(group, None if row is None else row.evaluated_at, at):
+        return None
+    before = load_states(row)
+    states: dict[str, Any] = {}
+    events: list[Event] = []
+    failures: list[Failure] = []
+    for rule in group.rules:
+        state = before.pop(rule.key, None) or RuleState()
+        advanced = advance(
+            rule,
+            state,
+            observed[rule.key],
+            at,
+            every_seconds=group.every_seconds,
+            limit=group.limit,
+        )
+        states[rule.key] = rule_state_to_dict(advanced.state)
+        if advanced.state.error is not None:
+            failures.append(Failure(f"{group.name}: {rule.name}", advanced.state.error))
+        for change in advanced.changes:
+            if change.kind == "firing":
+                events.append(_fired(owner, at, group, change.alert))
+            elif change.kind == "resolved":
+                events.append(_resolved(owner, at, group, change.alert))
+    for state in before.values():  # of rules that are gone
+        firing = (it for it in state.alerts.values() if it.phase == "firing")
+        events += [_resolved(owner, at, group, it, "removed") for it in firing]
+    tx.port(ALERTS).put_group(GroupRow(group.name, at, json.dumps(states, separators=(",", ":"))))
+    tx.emit(owner, events)
+    return _Done(events, failures)
+
+
+def _fired(owner: str, at: datetime, group: AlertGroup, alert: AlertState) -> Event:
+    labels = dict(alert.labels)
+    value = _finite(alert.value)
+    return AlertFired(owner, at, group.name, labels[ALERTNAME], labels, value, alert.reason)
+
+
+def _resolved(
+    owner: str, at: datetime, group: AlertGroup, alert: AlertState, why: str | None = None
+) -> Event:
+    labels = dict(alert.labels)
+    return AlertResolved(
+        owner, at, group.name, labels[ALERTNAME], labels, alert.reason if why is None else why
+    )
+
+
+def _finite(value: float) -> float | None:
+    """Return a number that JSON can hold, or None."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None

@@ -1,0 +1,99 @@
+"""Queries: which alerts are active, and how groups and receivers are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from habitkit.alerts.delivery import load_receiver
+from habitkit.alerts.domain.labels import ALERTNAME
+from habitkit.alerts.domain.matchers import checked_match, meets
+from habitkit.alerts.domain.model import RuleState
+from habitkit.alerts.domain.silences import is_silenced
+from habitkit.alerts.evaluation import load_states
+from habitkit.alerts.results import (
+    ActiveAlert,
+    AlertStatus,
+    GroupStatus,
+    ReceiverStatus,
+    RuleStatus,
+)
+from habitkit.alerts.settings import AlertSettings
+from habitkit.alerts.silences import current_silences
+from habitkit.alerts.store import ALERTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from habitkit.alerts.domain.model import AlertState
+    from habitkit.alerts.domain.rules import Alert, AlertGroup
+    from habitkit.transaction import Transaction
+
+__all__ = ["active", "status"]
+
+
+def active(tx: Transaction, match: Mapping[str, Any] | None = None) -> list[ActiveAlert]:
+    """Return the alerts of the kit's groups that are pending or firing.
+
+    Args:
+        tx: The transaction.
+        match: Conditions on their labels, as for ``silence``; all of them by default.
+
+    Returns:
+        The alerts as the last evaluation left them, in the order of groups, rules and labels.
+
+    Raises:
+        InvalidInput: If the conditions are not acceptable.
+    """
+    conditions = checked_match("match", {} if match is None else match)
+    silences = current_silences(tx)
+    found = []
+    for group in tx.settings(AlertSettings).groups:
+        states = load_states(tx.port(ALERTS).group(group.name))
+        for rule in group.rules:
+            state = states.get(rule.key, RuleState())
+            for labels, alert in sorted(state.alerts.items(), key=lambda item: item[0]):
+                if alert.phase != "resolved" and meets(conditions, labels):
+                    silenced = is_silenced(labels, silences, tx.now)
+                    found.append(_active(group, alert, silenced=silenced))
+    return found
+
+
+def status(tx: Transaction) -> AlertStatus:
+    """Return when the kit's groups were evaluated, which rules failed, and how receivers are."""
+    own = tx.settings(AlertSettings)
+    groups = []
+    for group in own.groups:
+        row = tx.port(ALERTS).group(group.name)
+        states = load_states(row)
+        rules = tuple(_rule(rule, states.get(rule.key, RuleState())) for rule in group.rules)
+        groups.append(GroupStatus(group.name, None if row is None else row.evaluated_at, rules))
+    receivers = []
+    for receiver in own.receivers:
+        kept = load_receiver(tx.port(ALERTS).receiver(receiver.name))
+        waiting = sum(it.sending is not None for it in kept.state.groups.values())
+        receivers.append(ReceiverStatus(receiver.name, waiting, kept.error))
+    return AlertStatus(tuple(groups), tuple(receivers))
+
+
+def _active(group: AlertGroup, alert: AlertState, *, silenced: bool) -> ActiveAlert:
+    labels = dict(alert.labels)
+    return ActiveAlert(
+        group=group.name,
+        alert=labels[ALERTNAME],
+        labels=labels,
+        phase=alert.phase,
+        value=alert.value,
+        active_at=alert.active_at,
+        fired_at=alert.fired_at,
+        reason=alert.reason,
+        summary=alert.summary,
+        runbook=alert.runbook,
+        flapping=alert.flapping,
+        silenced=silenced,
+    )
+
+
+def _rule(rule: Alert, state: RuleState) -> RuleStatus:
+    phases = [alert.phase for alert in state.alerts.values()]
+    pending, firing = phases.count("pending"), phases.count("firing")
+    return RuleStatus(rule.name, rule.labels, state.error, pending, firing)

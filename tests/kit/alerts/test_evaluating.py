@@ -1,0 +1,241 @@
+"""``kit.alerts.evaluate``: when groups are evaluated, and what that leaves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from habitkit.alerts.domain.rules import Alert
+from habitkit.alerts.settings import AlertSettings
+from habitkit.alerts.store import ALERTS, GroupRow
+from habitkit.errors import ConfigurationError
+from habitkit.metrics.domain.functions import last
+from habitkit.metrics.domain.matchers import ALL
+from habitkit.metrics.errors import QueryTooLarge, SeriesUnavailable
+from habitkit.store import Store
+from habitkit.testing.contracts._threads import THREADS, all_of
+from tests.kit.alerts.support import US, Samples, World, deep, group
+
+FIRED, RESOLVED = ("AlertFired", "eu"), ("AlertResolved", "eu")
+
+
+def at(minute: int, second: int = 0) -> datetime:
+    """Return an instant after 8 o'clock."""
+    return datetime(2026, 1, 1, 8, tzinfo=UTC) + timedelta(minutes=minute, seconds=second)
+
+
+def test_a_rule_that_is_true_fires_and_one_that_is_false_again_is_resolved(store: Store) -> None:
+    world = World(store, AlertSettings(groups=[group(deep(labels={"severity": "page"}))]))
+
+    reports = [world.evaluate(value) for value in (5, 6, 7, 5, 5)]
+
+    assert [(it.fired, it.resolved) for it in reports] == [(0, 0), (1, 0), (0, 0), (0, 1), (0, 0)]
+    assert [it.evaluated for it in reports] == [{"app": at(n)} for n in range(1, 6)]
+    fired, resolved = world.kit.read(
+        lambda tx: tx.stores.events.page("habitkit:alerts/app", None, 10)
+    )
+    labels = {"alertname": "Deep", "severity": "page", "zone": "eu"}
+    of_both = {"group": "app", "alert": "Deep", "labels": labels, "reason": ""}
+    assert (fired.type, fired.at, fired.fields) == ("AlertFired", at(2), {**of_both, "value": 6})
+    assert (resolved.type, resolved.at, resolved.fields) == ("AlertResolved", at(4), of_both)
+
+
+def test_an_instant_is_a_multiple_of_the_interval_and_is_evaluated_once(store: Store) -> None:
+    groups = [
+        group(name="minute"),
+        group(name="fast", every_seconds=7),
+        group(name="later", offset_seconds=20),
+    ]
+    world = World(store, AlertSettings(groups=groups))
+    seen: dict[str, list[datetime]] = {}
+
+    for _ in range(30):
+        for name, instant in world.evaluate(6, seconds=5).evaluated.items():
+            seen.setdefault(name, []).append(instant)
+        assert world.evaluate(seconds=0).evaluated == {}
+
+    assert seen["minute"] == [at(0), at(1), at(2)]
+    assert seen["later"] == [at(-1), at(0), at(1), at(2)]
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    steps = {(it - epoch).total_seconds() % 7 for it in seen["fast"]}
+    gaps = {after - before for before, after in zip(seen["fast"], seen["fast"][1:], strict=False)}
+    assert (steps, gaps) == ({0.0}, {timedelta(seconds=7)})
+
+
+def test_with_a_shared_store_of_series_others_have_15_seconds_to_flush(store: Store) -> None:
+    samples = Samples(shared=True)
+    groups = [group(), group(name="own", offset_seconds=0)]
+    world = World(store, AlertSettings(groups=groups), samples)
+
+    reports = [world.evaluate(6, seconds=seconds).evaluated for seconds in (74, 1)]
+
+    assert reports == [{"app": at(0), "own": at(1)}, {"app": at(1)}]
+    assert samples.flushes == 2
+
+
+def test_instants_that_nobody_evaluated_are_not_made_up_and_do_not_count(store: Store) -> None:
+    rules = [deep("Now"), deep("Long", for_="30m", labels={"zone": "long"})]
+    world = World(store, AlertSettings(groups=[group(*rules)]))
+    for _ in range(25):
+        world.evaluate(6)
+
+    report = world.evaluate(6, seconds=1200)
+
+    assert report.evaluated == {"app": at(45)}
+    assert world.events() == [FIRED]
+    assert [world.evaluate(6).fired for _ in range(10)] == [0] * 9 + [1]
+    assert world.events() == [FIRED, ("AlertFired", "long")]
+
+
+def test_a_clock_that_was_set_back_does_not_stop_evaluation(store: Store) -> None:
+    world = World(store, AlertSettings(groups=[group(deep(for_="5m"))]))
+    world.kit.clock.advance(days=30)
+    world.evaluate(6)
+
+    world.kit.clock.advance(days=-30)
+    reports = [world.evaluate(6) for _ in range(6)]
+    back = world.evaluate(6, seconds=-90)
+
+    assert [len(it.evaluated) for it in reports] == [1] * 6
+    assert [it.fired for it in reports] == [0, 0, 0, 0, 0, 1]
+    assert back.evaluated == {}
+
+
+def test_evaluators_at_once_evaluate_each_instant_once(store: Store) -> None:
+    groups = [group(name=f"g{n}") for n in range(3)]
+    world = World(store, AlertSettings(groups=groups))
+    others = [World(store, AlertSettings(groups=groups), world.samples) for _ in range(THREADS)]
+
+    def evaluate(other: World) -> Any:
+        return other.alerts.evaluate()
+
+    for round_ in range(4):
+        world.samples.set("depth", 6 if round_ % 2 else 5)
+        for other in others:
+            other.kit.clock.advance(seconds=60)
+        reports = all_of([partial(evaluate, other) for other in others])
+        assert sorted(name for it in reports for name in it.evaluated) == ["g0", "g1", "g2"]
+        assert [it.failures for it in reports] == [()] * THREADS
+
+    assert [world.events(it.name) for it in groups] == [[FIRED, RESOLVED, FIRED]] * 3
+
+
+def test_a_query_that_fails_changes_nothing_and_is_reported_until_it_succeeds(
+    store: Store,
+) -> None:
+    other = Alert("Other", last("other", by=ALL) > 1)
+    world = World(store, AlertSettings(groups=[group(deep(), other), group(name="second")]))
+    world.evaluate(6)
+
+    depth = world.samples.of.pop("depth")
+    world.samples.of["depth"] = QueryTooLarge("too many series")
+    world.samples.set("other", 2, US)
+    broken = world.evaluate()
+    world.samples.of["depth"] = depth
+    whole = world.evaluate()
+
+    assert [(it.id, it.error) for it in broken.failures] == [
+        ("app: Deep", "QueryTooLarge: too many series"),
+        ("second: Deep", "QueryTooLarge: too many series"),
+    ]
+    assert (list(broken.evaluated), broken.fired) == (["app", "second"], 1)
+    assert whole.failures == ()
+    assert world.events() == [FIRED, ("AlertFired", "us")]
+
+
+def test_while_the_series_cannot_be_read_no_alert_changes(store: Store) -> None:
+    samples = Samples(shared=True)
+    world = World(store, AlertSettings(groups=[group()]), samples)
+    world.evaluate(6, seconds=75)
+
+    samples.down = SeriesUnavailable("sql", "gone")
+    broken = world.evaluate(0)
+    samples.down = None
+    whole = world.evaluate(0)
+
+    (failure,) = broken.failures
+    assert failure.error == "SeriesUnavailable: the time series in sql are unavailable: gone"
+    assert [(it.resolved, bool(it.evaluated)) for it in (broken, whole)] == [(0, True), (1, True)]
+
+
+def test_a_group_that_cannot_be_evaluated_stops_no_other(store: Store) -> None:
+    groups = [group(name="a"), group(name="b"), group(name="c")]
+    world = World(store, AlertSettings(groups=groups))
+    world.evaluate(5)
+    row = GroupRow("b", at(1), "damaged")
+    world.kit.run(lambda tx: tx.port(ALERTS).put_group(row))
+
+    report = world.evaluate(6)
+
+    assert report.evaluated == {"a": at(2), "c": at(2)}
+    assert [it.id for it in report.failures] == ["b"]
+    assert world.kit.read(lambda tx: tx.port(ALERTS).group("b")) == row
+
+
+def test_a_rule_with_more_alerts_than_the_limit_fails_and_its_alerts_end(store: Store) -> None:
+    world = World(store, AlertSettings(groups=[group(limit=1)]))
+    world.evaluate(6)
+
+    world.samples.set("depth", 9, US)
+    report = world.evaluate(6)
+
+    assert [it.id for it in report.failures] == ["app: Deep"]
+    assert "limit is 1" in report.failures[0].error
+    assert world.events() == [FIRED, RESOLVED]
+
+
+def test_the_alerts_of_a_rule_that_is_gone_are_resolved(store: Store) -> None:
+    world = World(store, AlertSettings(groups=[group(deep(), deep("Kept"))]))
+    world.evaluate(6)
+
+    after = World(store, AlertSettings(groups=[group(deep("Kept"))]), world.samples)
+    after.kit.clock.set(world.kit.clock.now())
+    report = after.evaluate(6)
+
+    page = after.kit.read(lambda tx: tx.stores.events.page("habitkit:alerts/app", None, 10))
+    assert report.resolved == 1
+    assert [(it.type, it.fields["alert"], it.fields["reason"]) for it in page] == [
+        *(("AlertFired", name, "") for name in ("Deep", "Kept")),
+        ("AlertResolved", "Deep", "removed"),
+    ]
+
+
+def test_values_that_json_cannot_hold_are_none_in_events(store: Store) -> None:
+    world = World(store, AlertSettings(groups=[group()]))
+
+    for zone, value in (("inf", float("inf")), ("huge", 10**400), ("nice", 1e300)):
+        world.samples.set("depth", value, {"zone": zone})
+    world.evaluate()
+    world.evaluate()
+
+    page = world.kit.read(lambda tx: tx.stores.events.page("habitkit:alerts/app", None, 10))
+    values = {it.fields["labels"]["zone"]: it.fields["value"] for it in page}
+    assert values == {"inf": None, "huge": None, "nice": 1e300}
+
+
+def test_without_groups_nothing_is_read_or_written(store: Store) -> None:
+    world = World(store, AlertSettings())
+
+    assert world.evaluate(6).evaluated == {}
+    assert (world.samples.asked, world.samples.flushes) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"groups": [deep()]}, "groups: expected a list such as .AlertGroup"),
+        ({"groups": group()}, "groups: expected a list such as .AlertGroup"),
+        ({"groups": [group(), group()]}, "groups: expected a different name for each, got 'app'"),
+        ({"receivers": [print]}, "receivers: expected a list such as .Receiver"),
+        ({"send_seconds": 0}, "send_seconds: expected seconds, a number above 0"),
+        ({"send_seconds": True}, "send_seconds: expected seconds, a number above 0"),
+    ],
+)
+def test_settings_that_are_not_as_expected_are_refused(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        AlertSettings(**options)
