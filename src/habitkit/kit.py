@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from habitkit import plugins
 from habitkit.binding import Async, M, Sync, workflow
 from habitkit.errors import HostTransactionUnsupported
-from habitkit.maintenance import rebuild, sweep
+from habitkit.maintenance import daily_check, rebuild, sweep
 from habitkit.options import expect_resident, make_settings
 from habitkit.residents import finish, refresh
 from habitkit.runner import AsyncRunner, KitState, SyncRunner
@@ -68,6 +68,7 @@ class _Kit(EveryOwner[M]):
 
     sweep = workflow(sweep)
     rebuild = workflow(rebuild)
+    daily_check = workflow(daily_check)
     refresh = workflow(refresh)
     _finish = workflow(finish)
 
