@@ -41,6 +41,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "health.check_not_passed": "A check of kit.health warns or fails; the record says why.",
         "limits.hook_failed": "The host's observe hook of a limiter raised.",
         "limits.refund_lost": "A rate limit could not be given back what was not used.",
+        "metrics.dropped": "A value could not be recorded, or not stored.",
+        "metrics.not_flushed": "Metrics could not be stored; they wait in the process.",
         "relay.dead": "An event was not delivered and is not tried again.",
         "relay.failed": "An event was not delivered and is tried again later.",
         "residents.not_finished": "A resident could not store what waited when the kit was closed.",

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from habitkit.binding import Async, M, Sync, workflow
-from habitkit.maintenance import rebuild, sweep
+from habitkit.maintenance import daily_check, rebuild, sweep
 from habitkit.residents import finish, refresh
 from habitkit.services import EveryOwner
 
@@ -93,5 +93,6 @@ class KitServices(EveryOwner[M]):
 
     sweep = workflow(sweep)
     rebuild = workflow(rebuild)
+    daily_check = workflow(daily_check)
     refresh = workflow(refresh)
     _finish = workflow(finish)

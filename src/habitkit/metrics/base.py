@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrs import frozen
 
-from habitkit import clock
+from habitkit import _logging, clock
 from habitkit._fork import call_after_fork
 from habitkit.errors import ConfigurationError
 from habitkit.metrics.builtin import BUILT_IN
@@ -54,7 +53,7 @@ I = TypeVar("I", bound=Instrument[Any])  # noqa: E741 - an instrument
 _ACROSS = ("last", "sum", "min", "max", "mean")
 _NS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_log = logging.getLogger("habitkit.metrics")
+_log = _logging.logger("metrics")
 
 
 @frozen
@@ -282,7 +281,15 @@ class BaseMetrics:
         if self.strict and not metric.startswith(_OURS):
             raise error
         self._dropped.add(1, {"metric": metric, "reason": reason})
-        _log.warning("a value was not recorded: %s", error)
+        _logging.warn(
+            _log,
+            "metrics.dropped",
+            "a value was not recorded",
+            key=f"{metric}:{reason}",
+            metric=metric,
+            reason=reason,
+            error=str(error),
+        )
 
     def _expect_series(self, series: Any) -> None:
         """Refuse what is no store of time series for this mode."""
