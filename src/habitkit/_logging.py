@@ -42,6 +42,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "limits.hook_failed": "The host's observe hook of a limiter raised.",
         "limits.refund_lost": "A rate limit could not be given back what was not used.",
         "metrics.dropped": "A value could not be recorded, or not stored.",
+        "metrics.not_exported": "An exporter of metrics failed; it gets the same again.",
         "metrics.not_flushed": "Metrics could not be stored; they wait in the process.",
         "relay.dead": "An event was not delivered and is not tried again.",
         "relay.failed": "An event was not delivered and is tried again later.",

@@ -52,6 +52,7 @@ class Recorder:
         drop: Is called with the metric, the reason and the error for what is not recorded; a strict
             one raises the error.
         folded: Is called with the metric, the attributes and those that they were replaced by.
+        exports: Whether exporters want to know what was recorded since the last flush.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class Recorder:
         folded: Callable[[str, Labels, Labels], None],
         *,
         strict: bool,
+        exports: bool = False,
     ) -> None:
         """Keep them; a strict one folds each entry at once, so that the call raises."""
         self.step = step
         self.now_ns = now_ns
         self.drop = drop
         self.folded = folded
+        self.exports = exports
         self.most_pending = 1 if strict else MOST_PENDING
 
 
@@ -100,6 +103,7 @@ class SeriesRecord:
         "_released",
         "_slots",
         "_total",
+        "_unexported",
         "description",
         "registered_at",
         "series",
@@ -122,6 +126,7 @@ class SeriesRecord:
         self._older: dict[int, _Slot] = {}
         self._released = 0
         self._total = self._nothing()
+        self._unexported = self._nothing()
         self.registered_at = 0
 
     def fold(self, *, wait: bool = False) -> None:
@@ -172,6 +177,13 @@ class SeriesRecord:
                 if slot + self._recorder.step <= now and it.version == version:
                     self._release(slot)
 
+    def take_unexported(self) -> Any:
+        """Take what was recorded since the last call, for exporters."""
+        with self._lock:
+            self._fold()
+            taken, self._unexported = self._unexported, self._nothing()
+            return taken
+
     def total(self) -> Any:
         """Return everything since the start of the process, as a value of its own."""
         with self._lock:
@@ -211,6 +223,8 @@ class SeriesRecord:
             it = self._slot_at(at_ns // _NS)
             it.value = self._with(it.value, accepted, at_ns)
             it.version += 1
+            if self._recorder.exports:
+                self._unexported = self._with(self._unexported, accepted, at_ns)
 
     def _slot_at(self, second: int) -> _Slot:
         """Return the slot of an instant; the oldest of too many is dropped."""
