@@ -61,6 +61,10 @@ class KitServices(EveryOwner[M]):
 
         return AlertService(self._supporting("alerts"))
 
+    def _evaluate_alerts(self) -> Any:
+        """Evaluate alerts, for ``metrics.flushing(alerts=True)``."""
+        return self.alerts.evaluate()
+
     @overload
     def health(self: KitServices[Sync], level: Level = "ready") -> Health: ...
     @overload

@@ -117,13 +117,9 @@ class BaseMetrics:
         exporters = options.get("exporters", ())
         self._lock = threading.Lock()
         self._instruments: dict[str, Instrument[Any]] = {}
-        step = self.series.tiers[0].step_seconds
-        self._recorder = Recorder(
-            step, self._now_ns, self._drop, self._fold, strict=self.strict, exports=bool(exporters)
-        )
-        self._lenient = Recorder(
-            step, self._now_ns, self._drop, self._fold, strict=False, exports=bool(exporters)
-        )
+        shared = (self.series.tiers, self._now_ns, self._drop, self._fold)
+        self._recorder = Recorder(*shared, strict=self.strict, exports=bool(exporters))
+        self._lenient = Recorder(*shared, strict=False, exports=bool(exporters))
         self._dropped: Counter = self.built_in("habitkit_metrics_dropped")
         self._folded_since: dict[str, datetime] = {}
         self._folded: Counter = self.built_in("habitkit_metrics_folded")
