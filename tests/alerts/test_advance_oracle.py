@@ -187,7 +187,7 @@ class Oracle:
             if was and new is None and old is not None:
                 new = self.alerts[labels] = evolve(old)
                 if old.phase == "pending":
-                    new.phase, new.resolved_for = "resolved", 0
+                    new.phase, new.resolved_for, new.active = "resolved", 0, t - old.pending_for
             if new is not None:
                 new.flaps = flaps
             if kind:
