@@ -15,7 +15,7 @@ from typing import NamedTuple
 from attrs import evolve
 
 from habitkit.alerts.domain.model import AlertState, Change, ChangeKind
-from habitkit.alerts.domain.rules import Flap
+from habitkit.alerts.domain.rules import MOST_CHANGES, Flap
 from habitkit.metrics.domain.series import Labels
 
 __all__ = ["Step", "Told", "told"]
@@ -84,12 +84,12 @@ def _kind(before: AlertState | None, after: AlertState | None) -> ChangeKind | N
 def _newest(
     flap: Flap | None, instants: tuple[datetime, ...], at: datetime, *, counts: bool
 ) -> tuple[datetime, ...]:
-    """Return the instants within the window, not more than it takes to flap."""
+    """Return the instants within the window, not more than ``Flap.changes`` can be."""
     if flap is None:
         return ()
     start = at - timedelta(seconds=flap.over_seconds)
     found = (*(it for it in instants if it > start), *((at,) if counts else ()))
-    return found[-flap.changes :]
+    return found[-MOST_CHANGES:]
 
 
 def _resolved(before: AlertState, at: datetime) -> AlertState:
