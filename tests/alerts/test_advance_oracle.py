@@ -184,6 +184,7 @@ class Oracle:
             if turned:
                 self.turned_ago[labels] = turned
             flaps = flap is not None and len(turned) >= flap.changes / (2 if was else 1)
+            flaps = flaps and (was or kind in {"firing", "resolved"})
             if was and new is None and old is not None:
                 new = self.alerts[labels] = evolve(old)
                 if old.phase == "pending":

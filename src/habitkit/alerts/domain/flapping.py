@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from math import inf
 from typing import NamedTuple
 
 from attrs import evolve
@@ -57,8 +58,10 @@ def told(
     for labels, before, found in steps:
         kind = _kind(before, found)
         was = before is not None and before.flapping
-        times = _newest(flap, instants.get(labels, ()), at, counts=kind in {"firing", "resolved"})
-        flaps = flap is not None and len(times) * (2 if was else 1) >= flap.changes
+        turns = kind in {"firing", "resolved"}
+        times = _newest(flap, instants.get(labels, ()), at, counts=turns)
+        needed = inf if flap is None else flap.changes
+        flaps = 2 * len(times) >= needed if was else turns and len(times) >= needed
         after = _resolved(before, at) if found is None and was and before is not None else found
         if times:
             kept[labels] = times
