@@ -159,6 +159,8 @@ class Oracle:
     def end(self, labels: Labels, before: Naive | None) -> None:
         if before is None or before.phase == "pending":
             del self.alerts[labels]
+            if before is not None:
+                before.reason = "limit"
         elif before.phase == "resolved":
             self.alerts[labels] = before
             if before.resolved_for > 900 and not before.flaps:
