@@ -122,6 +122,7 @@ class SeriesTaskCases(AsyncSeriesBase):
             writer, call = 0, cast("Callable[[str], Coroutine[Any, Any, object]]", act)
             await store.write([point(RUNS, 560, 1, writer=99)], [RUNS], NOW)
             async for owner, cancelled in cancelled_at_many_points(call):
+                assert await increase(store, RUNS) == 1 + writer
                 writer += 1
                 await store.write([point(RUNS, 560, 1, writer=100 + writer)], [RUNS], NOW)
                 assert await increase(store, RUNS) == 1 + writer

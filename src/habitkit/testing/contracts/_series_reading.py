@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ReadCases"]
 
-TURNS = 200
+TURNS = 120
 UNKNOWN = counter("unknown")
+READ = [(RUNS,), (RIDES, UNKNOWN), (RUNS, RIDES), (RUNS, UNKNOWN, RIDES)]
 
 
 class History:
@@ -66,14 +67,15 @@ class History:
             if step == MIDDLE:
                 self.marks |= {(COARSE, slot_of(slot, COARSE)) for _, slot in due}
 
-    def check(self, store: SeriesStore, start: int, end: int, coarsest: int | None) -> None:
+    def check(
+        self, store: SeriesStore, ids: set[int], start: int, end: int, coarsest: int | None
+    ) -> None:
         """Compare a reading with the sum of what was written."""
-        ids = {RUNS.id, RIDES.id, UNKNOWN.id}
         reading = store.read(ids, start, end, self.now, coarsest)
 
         expected = cover(start, end, self.now, self.tiers, self.marks, coarsest)
         assert (reading.start, reading.end) == (expected.start, expected.end)
-        assert all(is_in(it, expected) for it in reading.points)
+        assert all(it.series in ids and is_in(it, expected) for it in reading.points)
         keys = [(it.series, it.step, it.slot, it.writer) for it in reading.points]
         assert len(set(keys)) == len(keys)
         for series in ids:
@@ -102,7 +104,7 @@ def is_in(it: Point, expected: Cover) -> bool:
 class ReadCases(SeriesBase):
     """Part of ``SeriesContract``: every window at every instant is the sum of what was written."""
 
-    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("seed", range(2))
     def test_a_reading_equals_the_sum_of_what_was_written(
         self, series_store: SeriesStore, seed: int
     ) -> None:
@@ -124,7 +126,8 @@ class ReadCases(SeriesBase):
             start = history.now - chance.choice([20, 130, 700, 2000, 7000]) - chance.randrange(60)
             end = chance.choice([history.now, chance.randrange(start, history.now + 70)])
             coarsest = chance.choice([None, None, 5, FINE, MIDDLE, 100, COARSE])
-            history.check(series_store, start, end, coarsest)
+            ids = {it.id for it in chance.choice(READ)}
+            history.check(series_store, ids, start, end, coarsest)
 
     def test_what_is_not_rolled_up_is_read_from_finer_points(
         self, series_store: SeriesStore
