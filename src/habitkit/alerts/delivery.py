@@ -2,8 +2,8 @@
 
 Theory of operation. A receiver is claimed in a transaction, under a lease: what it is to be sent is
 planned then and kept, with the ids of the notifications. They are sent in no transaction, and what
-has become of them is recorded in a second one, which ends the lease. A process that dies between the
-two leaves the lease to its end; then another one finds the same notifications with the same ids.
+has become of them is recorded in a second one, which ends the lease. If a process dies between the
+two, the lease runs out, and another process finds the same notifications with the same ids.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
 from habitkit import ids
 from habitkit.alerts.domain.grouping import failed, plan, sent
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from habitkit.alerts.domain.model import AlertState
     from habitkit.alerts.domain.receivers import Notification, Receiver
     from habitkit.alerts.domain.silences import Silence
-    from habitkit.alerts.sending import Outcome
+    from habitkit.alerts.sending import Outcome, Senders
     from habitkit.alerts.store import GroupRow
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
@@ -72,7 +72,7 @@ class Kept:
         error: Why the last one that failed did; None if none has to be sent again.
     """
 
-    state: ReceiverState = ReceiverState()
+    state: ReceiverState = field(factory=ReceiverState)
     error: str | None = None
 
 
@@ -115,7 +115,8 @@ def deliver(settings: KitSettings) -> Steps[Delivered]:
             claims.append(claim)
     jobs = [Job(claim.receiver, claim.notifications) for claim in claims]
     if jobs:
-        yield from send_all(settings.residents.of("alerts"), jobs, own.send_seconds)
+        senders = cast("Senders", settings.residents.of("alerts"))
+        yield from send_all(senders, jobs, own.send_seconds)
     for claim, job in zip(claims, jobs, strict=True):
         failures += [Failure(job.receiver.name, it.error) for it in job.outcomes if it.error]
         call = Call(_record, (claim, tuple(job.outcomes)))

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+import habitkit.testing
+from habitkit import subscribe
 from habitkit.alerts.domain.rules import Alert
+from habitkit.alerts.events import AlertFired
 from habitkit.alerts.settings import AlertSettings
 from habitkit.alerts.store import ALERTS, GroupRow
 from habitkit.errors import ConfigurationError
-from habitkit.metrics.domain.functions import last
+from habitkit.metrics.domain.functions import last, rate
 from habitkit.metrics.domain.matchers import ALL
 from habitkit.metrics.errors import QueryTooLarge, SeriesUnavailable
 from habitkit.store import Store
@@ -239,3 +242,33 @@ def test_settings_that_are_not_as_expected_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         AlertSettings(**options)
+
+
+def test_a_rule_on_real_metrics_fires_and_its_events_can_be_subscribed_to() -> None:
+    fired: list[Any] = []
+    rules = [
+        Alert("Deep", last("depth", by=("zone",)) > 5, no_data="alert"),
+        Alert("Errors", rate("errors", "1m") / rate("requests", "1m") > 0.5),
+        Alert("Unknown", last("nobody") > 1),
+    ]
+    kit = habitkit.testing.kit(
+        alerts=AlertSettings(groups=[group(*rules)]),
+        subscribers=[subscribe(AlertFired, fired.append)],
+    )
+    reports = []
+    for count in (1, 2):
+        kit.clock.advance(seconds=55)
+        kit.metrics.gauge("depth").set(4 * count, {"zone": "eu"})
+        kit.metrics.counter("requests").add(10)
+        kit.metrics.counter("errors").add(4 * count)
+        kit.clock.advance(seconds=5)
+        reports.append(kit.alerts.evaluate())
+
+    kit.relay.run_once()
+
+    assert [(it.fired, it.failures) for it in reports] == [(0, ()), (2, ())]
+    assert [(it.type, it.fields["alert"], it.fields["value"]) for it in fired] == [
+        ("AlertFired", "Deep", 8),
+        ("AlertFired", "Errors", pytest.approx(0.8)),
+    ]
+    assert [it.labels.get("zone") for it in kit.alerts.active()] == ["eu", None]
