@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import field, frozen
 
-from habitkit import ids
+from habitkit import _logging, ids
 from habitkit.alerts.domain.grouping import failed, plan, sent
 from habitkit.alerts.domain.receiver_json import receiver_state_from_dict, receiver_state_to_dict
 from habitkit.alerts.domain.receivers import ReceiverState
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from habitkit.workflow import Steps
 
 __all__ = ["Delivered", "Kept", "deliver", "load_receiver"]
+
+_log = _logging.logger("alerts")
 
 _LEASE_SECONDS = 60
 """How long a receiver is left to who claimed it, beyond the time that sending may take."""
@@ -118,7 +120,7 @@ def deliver(settings: KitSettings) -> Steps[Delivered]:
         senders = cast("Senders", settings.residents.of("alerts"))
         yield from send_all(senders, jobs, own.send_seconds)
     for claim, job in zip(claims, jobs, strict=True):
-        failures += [Failure(job.receiver.name, it.error) for it in job.outcomes if it.error]
+        failures += [_failure(job.receiver, it.error) for it in job.outcomes if it.error]
         call = Call(_record, (claim, tuple(job.outcomes)))
         yield from _for_one(claim.receiver, call, failures)
     count = sum(it.error is None for job in jobs for it in job.outcomes)
@@ -132,8 +134,16 @@ def _for_one(receiver: Receiver, call: Call, failures: list[Failure]) -> Steps[A
     except (UsageError, ConfigurationError):
         raise
     except Exception as error:  # noqa: BLE001 - see above
-        failures.append(Failure(receiver.name, reason(error)))
+        failures.append(_failure(receiver, reason(error)))
         return None
+
+
+def _failure(receiver: Receiver, error: str) -> Failure:
+    """Return the failure of a receiver, and log it."""
+    message = "a receiver did not accept a notification of alerts"
+    name = receiver.name
+    _logging.warn(_log, "alerts.not_sent", message, key=name, receiver=name, error=error)
+    return Failure(name, error)
 
 
 def load_receiver(row: ReceiverRow | None) -> Kept:
