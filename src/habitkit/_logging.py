@@ -27,6 +27,8 @@ _NS = 1_000_000_000
 
 EVENTS: Mapping[str, str] = MappingProxyType(
     {
+        "alerts.not_evaluated": "Alert rules cannot be evaluated; what fires is as it was.",
+        "alerts.not_sent": "A receiver did not accept a notification; it gets it again.",
         "background.not_refreshed": "kit.background() cannot refresh a resident.",
         "background.resident_not_made": "kit.background() cannot make a resident.",
         "cache.hook_failed": "The host's observe hook of a cache raised.",
