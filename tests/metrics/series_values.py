@@ -84,15 +84,16 @@ def stored(
     return store
 
 
-def ask(store: MemorySeries, *expressions: Any, at: int, now: int | None = None) -> list[Any]:
+def ask(store: Any, *expressions: Any, at: int, now: int | None = None) -> Any:
     """Evaluate expressions, seconds after ``T``."""
     steps = query_all(
         store, expressions, T + at, T + (at if now is None else now), elapsed=lambda: 0.0
     )
-    return drive(steps, None)  # type: ignore[arg-type]
+    run: Any = None  # no step is a transaction
+    return drive(steps, run)
 
 
-def one(store: MemorySeries, expression: Any, at: int, now: int | None = None) -> Vector:
+def one(store: Any, expression: Any, at: int, now: int | None = None) -> Vector:
     """Evaluate an expression, seconds after ``T``."""
     (found,) = ask(store, expression, at=at, now=now)
     if isinstance(found, Exception):
@@ -105,9 +106,7 @@ def plain(vector: Vector) -> dict[Labels, float]:
     return {it.labels: it.value for it in vector.samples}
 
 
-def by_label(
-    values: Iterable[Value], names: Sequence[str] | None
-) -> dict[Labels, list[Value]]:
+def by_label(values: Iterable[Value], names: Sequence[str] | None) -> dict[Labels, list[Value]]:
     """Group values by some labels of their series; by all of them if there is no list."""
     groups: dict[Labels, list[Value]] = defaultdict(list)
     for it in values:

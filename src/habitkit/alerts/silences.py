@@ -35,7 +35,7 @@ def silence(
 ) -> Silence:
     """Notify nobody of some alerts for a time, from now on.
 
-    Their states do not change by it; receivers are told at its end what still fires then.
+    Their states do not change by it; at its end receivers are notified of what still fires then.
 
     Args:
         tx: The transaction.

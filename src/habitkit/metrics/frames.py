@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from math import nan
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from habitkit.metrics.domain.sketch import Sketch
 from habitkit.metrics.domain.streams import FAMILIES, Stream
 from habitkit.metrics.domain.tiers import slot_of
 from habitkit.metrics.domain.windows import ceiling
-from habitkit.metrics.errors import InvalidMetric
+from habitkit.metrics.errors import InvalidMetric, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,9 +92,9 @@ class Loaded:
         self._check = check
         self._cells: dict[int, list[tuple[int, Any]]] = {}
         self._gauges: dict[int, list[Any]] = {}
-        self._points: dict[int, list[Point]] = {}
+        self._points: dict[int, list[Point]] = defaultdict(list)
         for point in reading.points:
-            self._points.setdefault(point.series, []).append(point)
+            self._points[point.series].append(point)
 
     def window(self, at: int, over: int) -> tuple[int, int]:
         """Return from when to when the window before an instant is covered."""
@@ -104,13 +105,12 @@ class Loaded:
         """Return the values of a series and their times; one value if all is one window."""
         found = self._cells.get(series)
         if found is None:
-            self._check()
             family = FAMILIES[kind]
             points = self._points.get(series, ())
+            values = self._decoded(points, family.decode)
             if self._read.coarsest is not None:
-                found = [(point.slot, family.decode(point.data)) for point in points]
+                found = [(point.slot, it) for point, it in zip(points, values, strict=True)]
             else:
-                values = [family.decode(point.data) for point in points]
                 found = [(self.start, family.merge(values))] if values else []
             self._cells[series] = found
         return found
@@ -119,11 +119,24 @@ class Loaded:
         """Return slot, writer and value of a gauge's points in a window, in order of slots."""
         found = self._gauges.get(series)
         if found is None:
-            self._check()
             points = sorted(self._points.get(series, ()), key=attrgetter("slot", "writer"))
-            found = [(it.slot, it.writer, decode_gauge(it.data)) for it in points]
+            values = self._decoded(points, decode_gauge)
+            found = [(it.slot, it.writer, value) for it, value in zip(points, values, strict=True)]
             self._gauges[series] = found
         return found[bisect_left(found, (start,)) : bisect_left(found, (end,))]
+
+    def _decoded(self, points: Sequence[Point], decode: Callable[[bytes], Any]) -> list[Any]:
+        """Return the values of some points.
+
+        Raises:
+            QueryError: If one of them cannot be read.
+        """
+        self._check()
+        try:
+            return [decode(it.data) for it in points]
+        except ValueError as error:
+            msg = f"a stored point cannot be read: {error}; a later version may have written it"
+            raise QueryError(msg) from error
 
     @property
     def held(self) -> int:

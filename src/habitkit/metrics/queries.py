@@ -14,7 +14,7 @@ from habitkit.errors import HabitKitError, InvalidInput
 from habitkit.metrics.domain.durations import seconds
 from habitkit.metrics.domain.evaluation import samples_of
 from habitkit.metrics.domain.expressions import as_expression
-from habitkit.metrics.domain.functions import metric
+from habitkit.metrics.domain.functions import KINDS, metric
 from habitkit.metrics.domain.vectors import Matrix, Row, Sample, Vector
 from habitkit.metrics.domain.windows import Instants, leaves, reads_of
 from habitkit.metrics.errors import InvalidMetric, QueryTooLarge, QueryTooSlow, UnknownMetric
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Literal, TypeAlias
 
-    from habitkit.metrics.domain.expressions import Expression
+    from habitkit.metrics.domain.expressions import Aggregate, Expression
     from habitkit.metrics.domain.series import Labels
     from habitkit.metrics.domain.windows import Leaf, Read
     from habitkit.metrics.port import AsyncSeriesStore, KnownSeries, SeriesStore
@@ -152,6 +152,8 @@ class _Query:
         self._expressions: dict[int, Expression] = {}
         self._leaves: dict[int, list[Leaf]] = {}
         self._series: dict[str, list[KnownSeries]] = {}
+        self._ids: dict[str, list[int]] = {}
+        self._fits: dict[object, list[KnownSeries]] = {}
         self._reads: dict[str, tuple[Read, ...]] = {}
         self._loaded: dict[Read, Loaded] = {}
         self._count = len(expressions)
@@ -225,20 +227,37 @@ class _Query:
             try:
                 for leaf in of_one:
                     if leaf.key not in self._reads:
-                        self._series[leaf.key] = fitting(leaf.of, known[leaf.of.of.name])
+                        self._series[leaf.key] = self._fitting(leaf.of, known)
+                        self._ids[leaf.key] = [it.series.id for it in self._series[leaf.key]]
                         reads = reads_of(leaf, self._instants, self._now, store.tiers)
                         self._reads[leaf.key] = reads
-                ids = {it.series.id for leaf in of_one for it in self._series[leaf.key]}
-                if len(ids) > self._limits.series:
-                    self._refuse_series(len(ids))
+                self._check_series(of_one)
             except HabitKitError as error:
                 self._errors[place] = error
                 continue
             for leaf in of_one:
-                of_leaf = [it.series.id for it in self._series[leaf.key]]
                 for read in self._reads[leaf.key]:
-                    wanted.setdefault(read, set()).update(of_leaf)
+                    wanted.setdefault(read, set()).update(self._ids[leaf.key])
         return wanted
+
+    def _fitting(self, of: Aggregate, known: Known) -> list[KnownSeries]:
+        """Return the series that a function reads; many functions read the same."""
+        key = KINDS[of.function], of.of.name, of.of.where
+        if key not in self._fits:
+            self._fits[key] = fitting(of, known[of.of.name])
+        return self._fits[key]
+
+    def _check_series(self, of_one: Sequence[Leaf]) -> None:
+        ids = [self._ids[leaf.key] for leaf in of_one]
+        if sum(map(len, ids)) <= self._limits.series:
+            return
+        count = len(set().union(*ids))
+        if count > self._limits.series:
+            msg = (
+                f"the query reads {count} series, and {self._limits.series} are allowed; "
+                "narrow it down with where"
+            )
+            raise QueryTooLarge(msg)
 
     def _frames(self) -> Frames:
         good = [
@@ -264,13 +283,6 @@ class _Query:
             max((it.end for it in spans), default=at),
             frames.collapsed(of_one),
         )
-
-    def _refuse_series(self, count: int) -> None:
-        msg = (
-            f"the query reads {count} series, and {self._limits.series} are allowed; "
-            "narrow it down with where"
-        )
-        raise QueryTooLarge(msg)
 
     def _is_late(self) -> bool:
         return self._elapsed() > self._limits.timeout_seconds

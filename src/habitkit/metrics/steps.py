@@ -128,6 +128,7 @@ class MetricsSteps:
         metrics.built_in("habitkit_flush_duration").record(taken)
         if not metrics.series.shared:
             yield from self.maintain(1_000)
+        yield from metrics.exporting.export()
 
     def _write(
         self, points: Sequence[Point], series: Sequence[Series], now: int

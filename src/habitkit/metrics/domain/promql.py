@@ -41,7 +41,6 @@ _ACROSS = {"last": "max", "sum": "sum", "min": "min", "max": "max", "mean": "avg
 _GAUGES = {"minimum": "min", "maximum": "max", "mean": "avg"}
 _DISTRIBUTIONS = {
     "quantile": ("histogram_quantile({argument}, ", "rate"),
-    "mean": ("histogram_avg(", "rate"),
     "total": ("histogram_sum(", "increase"),
     "count": ("histogram_count(", "increase"),
     "fraction": ("histogram_fraction(-Inf, {argument}, ", "rate"),
@@ -108,8 +107,10 @@ class _Writer:
         if kind == "counter":
             return _grouped("sum", leaf.by, f"{leaf.function}({window})")
         if kind == "distribution":
-            before, function = _DISTRIBUTIONS[leaf.function]
+            before, function = _DISTRIBUTIONS.get(leaf.function, ("", "rate"))
             merged = _grouped("sum", leaf.by, f"{function}({window})")
+            if leaf.function == "mean":  # Prometheus 2 has no histogram_avg() at first
+                return f"(histogram_sum({merged}) / histogram_count({merged}))"
             return f"{before.format(argument=leaf.argument)}{merged})"
         if leaf.function == "last":
             across = _ACROSS[known.across] if known else "max"

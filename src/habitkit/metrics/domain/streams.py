@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import fsum, inf
 from typing import Any
 
@@ -59,11 +60,11 @@ def _merged_gauges(points: Sequence[GaugePoint]) -> GaugePoint:
 
 
 FAMILIES = {
-    "counter": Family(decode_increase, total_of),
+    "counter": Family(lru_cache(maxsize=4096)(decode_increase), total_of),
     "distribution": Family(Sketch.decode, _merged_sketches),
     "gauge": Family(decode_gauge, _merged_gauges),
 }
-"""How points are merged, by the kind of the series."""
+"""How points are merged, by the kind of the series; most increases are one of a few small ints."""
 
 
 class Stream:

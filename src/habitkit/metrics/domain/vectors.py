@@ -152,6 +152,8 @@ def _time(at: int) -> str:
 
 def _table(head: str, rows: Sequence[Sequence[str]], texts: int, collapsed: bool) -> str:  # noqa: FBT001 - of a value
     """Return rows in columns, the first ones of texts, the others of numbers."""
+    if len(rows) == 1 or len(rows[0]) == texts:
+        return "\n".join(filter(None, (head, "no samples")))
     cells = [[_plain(cell) for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     lines = [head] if head else []
