@@ -286,9 +286,21 @@ def no_metric(text: str) -> Expression:
             file_of("{alert: A, expr: up, annotations: {other: c}}"),
             "r.yml:5: expected each of description",
         ),
-        (file_of("{alert: A, expr: up}", "limit: many"), "r.yml:3: expected a number, got 'many'"),
+        (
+            file_of("{alert: A, expr: up}", "limit: many"),
+            "r.yml:3: expected a whole number, got 'many'",
+        ),
         (file_of("{alert: A, expr: up}", "interval: 2d"), "r.yml:2: expected an int from 1"),
         (file_of("{alert: A, expr: up}", "labels: {a: b}"), "r.yml:3: expected each of interval"),
+        (
+            file_of("{alert: A, expr: up}", f"limit: {'9' * 5000}"),
+            "r.yml:3: expected a whole number",
+        ),
+        (file_of("{alert: A, expr: up, annotations: {summary: [a]}}"), "r.yml:5: expected a text"),
+        (
+            file_of("{alert: A, expr: up, annotations: &a {summary: *a}}"),
+            "r.yml:5: expected a text",
+        ),
         ("x" * 5_000_001, "r.yml: expected at most 5000000 characters"),
     ],
 )
@@ -297,6 +309,50 @@ def test_errors_say_where_they_are(content, message):
         load_rules(content, no_metric, name="r.yml")
 
     assert str(caught.value).startswith(message)
+
+
+WORDS = [
+    "groups",
+    "name",
+    "rules",
+    "alert",
+    "expr",
+    "for",
+    "labels",
+    "annotations",
+    "summary",
+    "up",
+    "1m",
+]
+NODES = st.recursive(
+    st.sampled_from([*WORDS, "{{ $value }}", "{{", "}", "", "é", 1, None, True]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+RULES = st.fixed_dictionaries(
+    {"alert": NODES, "expr": NODES}, optional=dict.fromkeys(("for", "labels", "annotations"), NODES)
+)
+GROUPS = st.fixed_dictionaries({"name": NODES, "rules": st.lists(RULES, max_size=2) | NODES})
+
+
+@given(
+    st.one_of(
+        st.text(),
+        NODES.map(yaml.safe_dump),
+        st.lists(GROUPS).map(lambda it: yaml.safe_dump({"groups": it})),
+    )
+)
+def test_any_file_is_read_or_refused(content):
+    groups, refused = [], "rules:"
+    try:
+        groups = load_rules(content, no_metric)
+    except InvalidInput as error:
+        refused = str(error)
+
+    assert refused.startswith("rules:")
+    assert load_rules(dump_rules(groups), parser(*groups)) == groups
 
 
 def test_a_file_without_groups_has_none():

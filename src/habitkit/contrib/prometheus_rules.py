@@ -7,6 +7,7 @@ https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
@@ -223,8 +224,9 @@ class _File:
             return {}
         found = {}
         for name, value in self.members(node, allowed or self.names(node), set()).items():
+            template = self.text(value)
             try:
-                found[name] = from_template(self.text(value))
+                found[name] = from_template(template)
             except ValueError as error:
                 expected = "a template of labels, the value, printf and humanize functions alone"
                 self.refuse(value, expected, str(error))
@@ -244,8 +246,8 @@ class _File:
         """Return a group."""
         content = self.members(node, _GROUP, {"name", "rules"})
         limit, offset = content.get("limit"), content.get("query_offset")
-        if limit is not None and not self.text(limit).isdecimal():
-            self.refuse(limit, "a number")
+        if limit is not None and not re.fullmatch("[0-9]{1,9}", self.text(limit)):
+            self.refuse(limit, "a whole number")
         rules = [self.rule(rule) for rule in self.items(content["rules"])]
         try:
             return AlertGroup(
