@@ -319,7 +319,9 @@ parts_of_headers = st.sampled_from(
 )
 
 
-@given(st.text(st.characters(max_codepoint=255)) | st.lists(parts_of_headers, max_size=12).map("".join))
+@given(
+    st.text(st.characters(max_codepoint=255)) | st.lists(parts_of_headers, max_size=12).map("".join)
+)
 def test_any_header_gets_some_format(accept):
     assert exposition(Recorded(()), accept).content_type in {TEXT, OPENMETRICS, PROTOBUF}
 
