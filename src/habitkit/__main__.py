@@ -1,13 +1,14 @@
 """The command line.
 
 ``python -m habitkit --version`` shows the version; ``upgrade URL`` creates or upgrades the tables;
-``flags lint FILE...`` checks definitions of flags.
+``daily-check URL`` says what should be seen to; ``flags lint FILE...`` checks definitions of flags.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from habitkit.errors import HabitKitError
@@ -15,6 +16,8 @@ from habitkit.plugins import naming_extras
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from habitkit.health.domain.daily import DailyReport
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="record the version of tables that metadata.create_all() has made",
     )
     upgrade.set_defaults(run=_run_upgrade)
+    daily = commands.add_parser("daily-check", help="find what should be seen to in a database")
+    daily.add_argument("url", metavar="URL", help="for example postgresql://user@host/database")
+    daily.add_argument("--schema", help="the database schema that the tables are in")
+    daily.add_argument("--audit-key", metavar="FILE", help="a file with the bytes of the audit key")
+    daily.add_argument("--json", action="store_true", help="write a JSON list")
+    daily.set_defaults(run=_run_daily_check)
     of_flags = commands.add_parser("flags", help="check definitions of flags")
     lint = of_flags.add_subparsers(required=True).add_parser("lint", help="find faults and traps")
     lint.add_argument("files", metavar="FILE", nargs="+", help="in flagd's format; - for stdin")
@@ -65,6 +74,44 @@ def _run_upgrade(options: argparse.Namespace) -> int:
     was = f"version {before}" if before else "nothing"
     sys.stdout.write(f"found {was}, the tables have version {after} now\n")
     return 0
+
+
+def _run_daily_check(options: argparse.Namespace) -> int:
+    """Write what the daily check finds in the database behind a URL."""
+    from habitkit.health.command_line import audit_key, write_report  # noqa: PLC0415
+
+    try:
+        report = _daily_check(options.url, options.schema, audit_key(options.audit_key))
+    except Exception as error:  # noqa: BLE001 - drivers raise their own
+        reason = getattr(error, "orig", error)  # without the statement
+        sys.stderr.write(f"cannot check the database: {' '.join(str(reason).split())}\n")
+        return 2
+    return write_report(report, as_json=options.json)
+
+
+def _daily_check(url: str, schema: str | None, audit_key: bytes | None) -> DailyReport:
+    """Check the database behind a URL."""
+    from habitkit.backends.sqlalchemy.existing import existing_store  # noqa: PLC0415 - SQLAlchemy
+    from habitkit.backends.sqlalchemy.store import SqlStore  # noqa: PLC0415
+    from habitkit.coins.settings import CoinSettings  # noqa: PLC0415
+    from habitkit.kit import AsyncHabitKit, HabitKit  # noqa: PLC0415
+
+    with naming_extras():
+        store = existing_store(url, schema)
+    coins = CoinSettings(audit_key=audit_key)
+    if isinstance(store, SqlStore):
+        with closing(store), HabitKit(store, coins=coins) as kit:
+            return kit.daily_check()
+    import asyncio  # noqa: PLC0415 - for asyncpg alone
+
+    async def check() -> DailyReport:
+        try:
+            async with AsyncHabitKit(store, coins=coins) as kit:
+                return await kit.daily_check()
+        finally:
+            await store.close()
+
+    return asyncio.run(check())
 
 
 def _run_lint(options: argparse.Namespace) -> int:

@@ -74,6 +74,7 @@ class HabitKit(KitServices[Sync]):
         kit_metrics = KitMetrics("Metrics", metrics, options.get("clock"))
         settings = make_settings(store, options, kit_metrics=kit_metrics)
         super().__init__(SyncRunner(store, settings, KitState()))
+        kit_metrics.evaluate_by(self._evaluate_alerts)
         self._owned = ExitStack()
         self._limits = limits
         self._cache = cache
@@ -209,6 +210,7 @@ class AsyncHabitKit(KitServices[Async]):
         kit_metrics = KitMetrics("AsyncMetrics", metrics, options.get("clock"))
         settings = make_settings(store, options, asynchronous=True, kit_metrics=kit_metrics)
         super().__init__(AsyncRunner(store, settings, KitState()))
+        kit_metrics.evaluate_by(self._evaluate_alerts)
         self._owned = AsyncExitStack()
         self._limits = limits
         self._cache = cache

@@ -47,7 +47,7 @@ class KitMetrics:
         self.options: dict[str, Any] = {} if clock is None else {"wall_ns": _wall_ns_of(clock)}
         self._store: Any = None
         self._lock = threading.Lock()
-        self.evaluate_alerts: Callable[[], Any] | None = None
+        self._evaluate_alerts: Callable[[], Any] | None = None
         self.made: BaseMetrics | None = None
         self._observer: Observer | None = None
         self._observes = given is not None and given is not False
@@ -75,6 +75,12 @@ class KitMetrics:
                     self._take(self._make())
         return self.made
 
+    def evaluate_by(self, evaluate: Callable[[], Any]) -> None:
+        """Let ``metrics.flushing(alerts=True)`` evaluate the alerts of the kit."""
+        self._evaluate_alerts = evaluate
+        if self.made is not None:
+            self.made.evaluate_alerts = evaluate
+
     def watching(self, resident: W) -> W:
         """Let the observer, if there is one, see what a limiter or a cache does; return it."""
         if (observer := self.observer) is not None:
@@ -91,7 +97,7 @@ class KitMetrics:
         from habitkit.metrics.observing import Observer  # noqa: PLC0415 - only where it is used
 
         self.made = metrics
-        metrics.evaluate_alerts = self.evaluate_alerts
+        metrics.evaluate_alerts = self._evaluate_alerts
         if self._observes:
             self._observer = Observer(metrics)
 

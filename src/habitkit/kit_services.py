@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from habitkit.binding import Async, M, Sync, workflow
-from habitkit.maintenance import rebuild, sweep
+from habitkit.maintenance import daily_check, rebuild, sweep
 from habitkit.residents import finish, refresh
 from habitkit.services import EveryOwner
 
@@ -61,6 +61,10 @@ class KitServices(EveryOwner[M]):
 
         return AlertService(self._supporting("alerts"))
 
+    def _evaluate_alerts(self) -> Any:
+        """Evaluate alerts, for ``metrics.flushing(alerts=True)``."""
+        return self.alerts.evaluate()
+
     @overload
     def health(self: KitServices[Sync], level: Level = "ready") -> Health: ...
     @overload
@@ -93,5 +97,6 @@ class KitServices(EveryOwner[M]):
 
     sweep = workflow(sweep)
     rebuild = workflow(rebuild)
+    daily_check = workflow(daily_check)
     refresh = workflow(refresh)
     _finish = workflow(finish)

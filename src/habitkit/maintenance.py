@@ -1,4 +1,4 @@
-"""Maintenance: the sweep, which does the work that becomes due with time, and the rebuild."""
+"""Maintenance: the sweep, which does what becomes due with time, the rebuild, the daily check."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from habitkit.habits.domain.streaks import RebuildReport
+    from habitkit.health.domain.daily import DailyReport
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-__all__ = ["rebuild", "sweep", "sweep_items"]
+__all__ = ["daily_check", "rebuild", "sweep", "sweep_items"]
 
 _log = _logging.logger("sweep")
 
@@ -141,3 +142,24 @@ def rebuild(settings: KitSettings) -> Steps[RebuildReport]:
     from habitkit.habits.rebuilding import rebuild_all  # noqa: PLC0415 - only where it is used
 
     return rebuild_all(settings)
+
+
+def daily_check(settings: KitSettings) -> Steps[DailyReport]:
+    """Check what should be seen to, once a day; nothing is written.
+
+    It checks all that ``kit.health("deep")`` does but the host's own checks, the age of messages
+    between owners, what is dead, and the sums of the ledger. Of a sample of owners, another one
+    each day so that 28 days see all, it audits the accounts and computes the streaks anew.
+
+    Args:
+        settings: The kit's settings.
+
+    Returns:
+        What was found, each with what to do about it.
+
+    Raises:
+        StoreError: If the store cannot be reached.
+    """
+    from habitkit.health.daily import daily_check as check  # noqa: PLC0415 - only where it is used
+
+    return check(settings)

@@ -94,6 +94,7 @@ def test_a_group_is_sent_after_the_wait_changed_after_the_interval_unchanged_aft
     assert ops.run(range(200, 800, 10), a, b) == [(750, "repeated", "ab", "")]
     gone = alert("b", "resolved", since=800)
     assert ops.run(range(800, 890, 10), a, gone) == [(870, "firing", "a", "b")]
+    assert ops.tried[-1].resolved == (gone,)
     assert ops.run(range(890, 1010, 10)) == [(990, "resolved", "", "a")]
     assert ops.state.groups == {}
 
@@ -137,6 +138,9 @@ def test_a_silence_hides_what_it_matches_and_what_still_fires_is_sent_at_its_end
     assert ops.run(range(200, 500, 10), a, b) == [(270, "firing", "b", "")]
     assert ops.run(range(500, 700, 10), a, b) == [(510, "firing", "ab", "")]
     assert ops.run(range(700, 1100, 10), a, b) == []
+    both = Inbox(silences=[silence("a", 40, 50), silence("b", 60, 200)])
+    assert len(both.run(range(0, 150, 10), a, b)) == 1
+    assert both.run([150], a, b) == [(150, "firing", "a", "")]
 
 
 def test_what_was_sent_before_a_silence_and_ends_in_it_is_sent_at_the_end_of_the_silence():
@@ -147,6 +151,13 @@ def test_what_was_sent_before_a_silence_and_ends_in_it_is_sent_at_the_end_of_the
     unknown = Inbox(silences=[silence("a", 0, 300)])
     unknown.run(range(0, 200, 10), alert("a"))
     assert unknown.run(range(200, 500, 10)) == []
+
+
+def test_what_fires_anew_after_a_silence_in_which_it_ended_is_sent_again():
+    ops = Inbox(silences=[silence("a", 40, 100)])
+    ops.run(range(0, 60, 10), alert("a"))
+    ops.run(range(60, 110, 10))
+    assert ops.run(range(110, 160, 10), alert("a", since=110)) == [(150, "firing", "a", "")]
 
 
 def test_what_cannot_be_sent_is_tried_again_with_the_same_id_up_to_every_ten_minutes():
@@ -171,11 +182,11 @@ def test_a_notification_that_is_tried_again_leaves_out_what_is_silenced_by_then(
     assert ops.run([40], a, b) == [(40, "firing", "a", "")]
     assert len({it.id for it in ops.tried}) == 1
     assert ops.run(range(50, 200, 10), a, b) == [(150, "firing", "ab", "")]
-    silent = Inbox(works=False)
-    silent.run([0, 30], a)
-    silent.silences, silent.works = [silence("a", 35, 100)], True
-    assert silent.run(range(40, 200, 10), a) == [(150, "firing", "a", "")]
-    assert len({it.id for it in silent.tried}) == 2
+    silent = Inbox(works=False, silences=[silence("a", 200, 250)])
+    tried = [t for t in range(0, 380, 10) if silent.turn(t, [a])]
+    assert tried == [30, 40, 60, 100, 180, 320, 330, 350]
+    assert [it.id for it in silent.tried] == [silent.tried[0].id] * 5 + [silent.tried[-1].id] * 3
+    assert silent.tried[0].id != silent.tried[-1].id
 
 
 def test_flapping_is_sent_once_and_then_the_phase_in_which_it_ends():
@@ -189,12 +200,19 @@ def test_flapping_is_sent_once_and_then_the_phase_in_which_it_ends():
         after = alert("a", "firing" if phase == "firing" else "resolved", since=590)
         zones = ("a", "") if phase == "firing" else ("", "a")
         assert ops.run([630], after) == [(630, last, *zones)]
+    gone = Inbox()
+    gone.run([0, 30], alert("a", "resolved", flapping=True))
+    assert gone.run([150]) == [(150, "resolved", "", "a")]
 
 
 def test_a_clock_that_was_set_back_holds_nothing_up_for_longer_than_the_interval():
     ops, a, b = Inbox(), alert("a"), alert("b")
     ops.run([90_000, 90_030], a)
     assert ops.run(range(0, 200, 10), a, b) == [(120, "firing", "ab", "")]
+    ops.run([0], b)
+    assert ops.run([120], b) == [(120, "firing", "b", "a")]
+    assert len({it.id for it in ops.tried}) == len(ops.tried)
+    assert ops.run(range(0, 800, 10), b) == [(600, "repeated", "b", "")]
     late = Inbox(works=False)
     late.run([90_000, 90_030, 90_040], a)
     late.works = True
@@ -286,6 +304,9 @@ def test_conditions_on_labels_are_texts_and_matchers_and_kept_as_json():
     assert meets(match, labels_of({"zone": "eu", "severity": "page", "n": "1"}))
     assert not meets(match, labels_of({"zone": "us", "severity": "page", "n": "1"}))
     assert meets(checked_match("match", {"zone": not_("eu")}), ())
+    assert checked_match("match", {"b": "1", "a": "2"}) == checked_match(
+        "match", {"a": "2", "b": "1"}
+    )
     for wrong in ("zone", {"zo ne": "eu"}, {"zone": None}, {1: "eu"}, {"zone": ["eu"]}):
         with pytest.raises(InvalidInput):
             checked_match("match", wrong)

@@ -11,12 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from attrs import Factory, define, frozen
+from attrs import Factory, frozen
 
 from habitkit.contrib.prometheus import exposition
-from habitkit.metrics.domain.points import GaugePoint
-from habitkit.metrics.domain.series import Series
-from habitkit.metrics.domain.sketch import Sketch
+from habitkit.metrics import Metrics, Series, fraction, quantile
 from tests.conftest import without_service
 from tests.prometheus_servers import PrometheusServer, find, wait_until
 from tests.services import HOST, ServiceMissing
@@ -29,11 +27,13 @@ BUCKET = 2 ** (1 / 32) - 1
 
 
 @frozen
-class Total:
+class Marked:
+    """A total with an exemplar."""
+
     series: Series
     description: str
     value: Any
-    exemplars: tuple[Any, ...] = ()
+    exemplars: tuple[Any, ...]
 
 
 @frozen
@@ -43,29 +43,41 @@ class Exemplar:
     at_ns: int
 
 
-@define
-class Recorded:
-    """Metrics whose values a test sets."""
+@frozen
+class Host:
+    """The metrics of a host, and what is exported of them."""
 
-    hits: int = 0
-    load: Sketch = Factory(Sketch)
-    change: Sketch = Factory(Sketch)
-    at_ns: int = 0
+    metrics: Metrics = Factory(lambda: Metrics(strict=True))
+    mark: Exemplar = Factory(lambda: Exemplar((("trace_id", "abc"),), 3.0, time.time_ns()))
+
+    def __attrs_post_init__(self):
+        self.hit(3)
+        self.load([2 ** (n / 100) for n in range(-1000, 600)])  # 1 ms to 1 min
+        change = self.metrics.distribution("change", description="How much.")
+        for value in [-4.0] * 30 + [0.0] * 20 + [1.0] * 50:
+            change.record(value)
+        self.metrics.gauge("temperature", unit="celsius", description="How warm.").set(-2.5)
+
+    def hit(self, amount):
+        hits = self.metrics.counter("hits", description='Hits of "all"\\\nkinds.')
+        hits.add(amount, {"zone": 'a "b"\\\nc é'})
+
+    def load(self, values):
+        load = self.metrics.distribution("load", unit="seconds", description="How long.")
+        for value in values:
+            load.record(value)
 
     def totals(self):
-        mark = Exemplar((("trace_id", "abc"),), 3.0, self.at_ns)
-        zone = (("zone", 'a "b"\\\nc é'),)
-        point = GaugePoint(-2.5, 0, -2.5, -2.5, -2.5, 1)
         return [
-            Total(
-                Series("hits", "counter", "", zone), 'Hits of "all"\\\nkinds.', self.hits, (mark,)
-            ),
-            Total(
-                Series("load", "distribution", "seconds"), "How long.", self.load.copy(), (mark,)
-            ),
-            Total(Series("change", "distribution"), "How much.", self.change.copy()),
-            Total(Series("temperature", "gauge", "celsius"), "How warm.", point),
+            Marked(it.series, it.description, it.value, (self.mark,))
+            if it.series.metric in {"hits", "load"}
+            else it
+            for it in self.metrics.totals()
         ]
+
+    def total(self, metric) -> Any:
+        (value,) = (it.value for it in self.metrics.totals() if it.series.metric == metric)
+        return value
 
 
 @contextmanager
@@ -94,21 +106,14 @@ def served(respond: Callable[[str, str | None], tuple[str, bytes]]) -> Iterator[
             thread.join()
 
 
-def metrics_of_a_host() -> Recorded:
-    recorded = Recorded(hits=3, at_ns=time.time_ns())
-    recorded.load.add([2 ** (n / 100) for n in range(-1000, 600)])  # 1 ms to 1 min
-    recorded.change.add([-4.0] * 30 + [0.0] * 20 + [1.0] * 50)
-    return recorded
-
-
 def test_a_real_prometheus_says_the_same_as_we():
-    recorded = metrics_of_a_host()
+    host = Host()
     formats = {"/openmetrics": "application/openmetrics-text", "/text": "text/plain"}
     asked: dict[str, str | None] = {}
 
     def respond(path: str, accept: str | None) -> tuple[str, bytes]:
         asked[path] = accept
-        scrape = exposition(recorded, formats.get(path, accept))
+        scrape = exposition(host, formats.get(path, accept))
         return scrape.content_type, scrape.body
 
     with ExitStack() as stack:
@@ -123,24 +128,25 @@ def test_a_real_prometheus_says_the_same_as_we():
 
         wait_until(lambda: server.query("up == 1").keys() == {*JOBS})
         assert "application/vnd.google.protobuf" in str(asked["/negotiated"])
-        check_values(server, recorded)
+        check_values(server, host)
         check_exemplars(server)
 
-        recorded.hits += 4
-        recorded.load.add([1.0, 1.01] * 500)
+        host.load([1.0, 1.01] * 500)
+        host.hit(4)
         wait_until(lambda: server.query("hits_total") == dict.fromkeys(JOBS, 7))
-        check_values(server, recorded)
+        check_values(server, host)
         assert server.query("increase(hits_total[1m]) >= 4").keys() == {*JOBS}
+        check_expressions(server, host)
         assert server.query("resets(load_seconds_bucket{le='1.0'}[1m])") == {
             OPENMETRICS: 0,
             TEXT: 0,
         }
 
 
-def check_values(server: PrometheusServer, recorded: Recorded) -> None:
+def check_values(server: PrometheusServer, host: Host) -> None:
     """Compare what was scraped with what was recorded."""
-    load, change = recorded.load, recorded.change
-    assert server.query("hits_total") == dict.fromkeys(JOBS, recorded.hits)
+    load = host.total("load")
+    assert server.query("hits_total") == dict.fromkeys(JOBS, host.total("hits"))
     assert server.query('count by (job) (hits_total{zone="a \\"b\\"\\\\\\nc é"})') == dict.fromkeys(
         JOBS, 1
     )
@@ -166,7 +172,18 @@ def check_values(server: PrometheusServer, recorded: Recorded) -> None:
     below = sum(count for index, count in load.positive.items() if index <= 0)
     assert server.query("load_seconds_bucket{le='1.0'}") == {OPENMETRICS: below, TEXT: below}
     assert server.query("change_bucket{le='1.0'}") == {OPENMETRICS: 100, TEXT: 100}
-    assert change.count == 100
+
+
+def check_expressions(server: PrometheusServer, host: Host) -> None:
+    """Expect that expressions in PromQL, of what was recorded between two scrapes, say the same."""
+    known = [it.series for it in host.metrics.totals()]
+    for expression, expected in (
+        (quantile(0.25, "load", "1m"), 1.0),
+        (quantile(0.75, "load", "1m"), 1.01),
+        (fraction("load", "1m", below=2), 1.0),
+    ):
+        (found,) = server.get("query", query=expression.promql(known))["result"]
+        assert float(found["value"][1]) == pytest.approx(expected, rel=BUCKET), expression
 
 
 def check_exemplars(server: PrometheusServer) -> None:
@@ -192,7 +209,7 @@ def test_promtool_finds_nothing_to_improve():
     if missing:
         without_service(missing)
 
-    text = exposition(metrics_of_a_host()).body
+    text = exposition(Host()).body
 
     done = subprocess.run(
         [program, "check", "metrics"], input=text, capture_output=True, check=False

@@ -43,7 +43,7 @@ def test_what_is_no_check_is_refused(changed, message):
         ({"checks": [check("a", print), print]}, "checks: expected a list such as"),
         ({"checks": 5}, "checks: expected a list such as"),
         (
-            {"checks": [check("a", print), check("a", repr)]},
+            {"checks": [check("a", print), check("a", dict)]},
             "checks: expected a name once, got 'a' twice",
         ),
         ({"relay_lag_seconds": -1}, "relay_lag_seconds: expected seconds"),

@@ -79,7 +79,7 @@ def test_one_attribute_with_very_many_values_changes_nothing_else():
 
 def test_a_value_past_the_cap_is_other_in_its_attribute_alone_and_reported():
     caps = Caps(max_values=2)
-    for n, user in enumerate("abcdefghijc"):
+    for n, user in enumerate("abccdefghij"):
         zone = "eu" if n % 2 else "us"
         expected = user if user in "ab" else OTHER
         given_labels = labels_of({"user": user, "zone": zone})
@@ -88,6 +88,14 @@ def test_a_value_past_the_cap_is_other_in_its_attribute_alone_and_reported():
     assert caps.folded() == (Folded("user", 9, ("c", "d", "e", "f", "g")),)
     assert len(caps) == 4
     assert Caps().folded() == ()
+
+
+def test_places_are_left_for_combinations_that_keep_no_attribute():
+    caps = Caps(max_series=1, max_values=200)
+    counts = record(caps, [{"a": str(n), "b": str(n)} for n in range(200)])
+
+    assert len(caps) == 1 + 90 + 1
+    assert counts[("a", OTHER), ("b", OTHER)] == 200 - 1 - 90
 
 
 def test_texts_that_python_takes_for_equal_values_are_two_series():

@@ -131,9 +131,9 @@ def test_merging_is_commutative_and_associative_and_changes_only_the_first(one, 
     assert buckets(left) == buckets(right) == buckets(sketch_of(one + two + three))
     assert merged(a, b) == merged(b, a) or math.isnan(merged(a, b).sum)
     assert b == before
-    b.merge(sketch_of([1.0]))
+    b.merge(sketch_of([1.0, -1.0]))
     assert b != before
-    assert before.count == b.count - 1
+    assert before.positive.total() + before.negative.total() + 2 + b.zeros == b.count
 
 
 @settings(max_examples=25)
@@ -169,6 +169,8 @@ def test_powers_of_two_are_upper_bounds_and_buckets_are_disjoint():
         assert index_of(bound_of(index) * (1 - 1e-9)) == index
     assert index_of(math.nextafter(ZERO, 1)) == -4095
     assert index_of(LARGEST) == 32_768
+    for sign in (1, -1):
+        assert sketch_of([sign * ZERO]).zeros == sketch_of([sign * ZERO / 2]).zeros == 1
     assert bound_of(32_768) == math.inf
     sketch = sketch_of([2.0**k for k in range(-1074, 1024)], [-(2.0**k) for k in range(-127, 1024)])
     assert {*sketch.positive} == {*sketch.negative} == {32 * k for k in range(-127, 1024)}
@@ -198,6 +200,21 @@ def test_other_counts_are_off_by_the_bucket_of_the_limit_at_most(values, limit):
     assert sketch_of([limit] * 3).count_below(math.inf) == 3
 
 
+near_zero = st.sampled_from([0, ZERO, -ZERO, ZERO / 2, -ZERO / 2, 3 * ZERO, -3 * ZERO])
+
+
+@given(st.lists(near_zero | st.floats(-100, 100), min_size=1, max_size=30), st.data())
+def test_values_count_as_below_a_limit_if_what_stands_for_them_is(values, data):
+    values = [-1e9, *values, 1e9]
+    limit = data.draw(st.sampled_from(values[1:-1])) * data.draw(
+        st.sampled_from([1, 1.009, 0.991, 0.5])
+    )
+    stand_ins = [sketch_of([-1e9, value, 1e9]).quantile(0.5) for value in values[1:-1]]
+
+    found = sketch_of(values).count_below(limit)
+    assert found == sum(value < limit for value in (-1e9, *stand_ins, 1e9))
+
+
 def test_encodings_are_short_and_whole_sums_stay_whole():
     shuffled = random.Random(7)
     values = [shuffled.lognormvariate(-3, 1) for _ in range(10_000)]
@@ -206,7 +223,7 @@ def test_encodings_are_short_and_whole_sums_stay_whole():
     big = sketch_of([2**62, 2**62, 1])
     assert Sketch.decode(big.encode()).sum == 2**63 + 1
     assert sketch_of([2**1023, 2**1023], [0.5]).sum == math.inf  # and raises nothing
-    assert sketch_of([-(2**1023), -(2**1023), 0.5]).sum == -math.inf
+    assert sketch_of([0.5], [-(2**1023) * 2, 0.5]).sum == -math.inf
 
 
 def test_without_values_a_quantile_is_nan_and_a_bad_q_is_refused():
@@ -235,6 +252,9 @@ def test_damaged_bytes_are_refused_or_are_a_sketch(noise, values, cut):
             continue
         sketch.quantile(0.5)
         assert repr(Sketch.decode(sketch.encode())) == repr(sketch)
-    for data in (whole[:-1], whole + b"\0", b"\2" + whole[1:]):
+    without_values = b"\1\0\0\1\0\0\0\0\0"
+    twice = b"\1\0\0\2\0\0\1\1\0\0\0\0\0\0\0"
+    too_low = b"\1\0\0\1\xff\x7f\1\0\0\0\0\0\0\0"
+    for data in (whole[:-1], whole + b"\0", b"\2" + whole[1:], without_values, twice, too_low):
         with pytest.raises(ValueError, match="an encoded sketch is damaged: "):
             Sketch.decode(data)

@@ -105,7 +105,7 @@ dues = st.builds(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @example(start=801, length=160, now=1000, due=frozenset({(6, 852)}), coarsest=None)
 @example(start=960, length=30, now=1000, due=frozenset(), coarsest=None)  # a gap at an edge
 @given(

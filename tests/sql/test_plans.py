@@ -19,6 +19,7 @@ from sqlalchemy import Engine, create_engine
 
 import habitkit.testing
 from habitkit import OfflineCheckIn, Schedule, on, subscribe
+from habitkit.alerts.store import ALERTS, GroupRow, ReceiverRow, SilenceRow
 from habitkit.backends import sqlalchemy as backend
 from habitkit.backends.sqlalchemy import (
     SqlCache,
@@ -212,6 +213,12 @@ INSERT INTO habitkit_quest_contributions
 INSERT INTO habitkit_quest_grants
     SELECT 'owner' || (1 + mod(n, 1000)), 'done:' || n || ':badge', 'badge', 'badge' || n / 1000, 1, now(), NULL
     FROM generate_series(1, 20000) n;
+INSERT INTO habitkit_alert_groups SELECT 'group' || n, now(), repeat('x', 1000) FROM generate_series(1, 1000) n;
+INSERT INTO habitkit_alert_receivers
+    SELECT 'receiver' || n, NULL, NULL, repeat('x', 1000) FROM generate_series(1, 1000) n;
+INSERT INTO habitkit_alert_silences
+    SELECT md5('silence' || n)::uuid, '{}', now(), timestamptz '2026-03-10 12:00Z' - n * interval '1 minute', 'ada', ''
+    FROM generate_series(1, 5000) n;
 INSERT INTO habitkit_metric_series
     SELECT n, '["counter","metric' || mod(n, 100) || '","","last"]', 'metric' || mod(n, 100), n
     FROM generate_series(1, 2000) n;
@@ -328,6 +335,7 @@ def use_dead_letters(kit: habitkit.testing.TestKit) -> None:
     for attempt in range(1, MAX_DELIVERY_ATTEMPTS):
         kit.clock.advance(seconds=retry_delay(attempt).total_seconds())
         kit.relay.run_once(limit=1000)
+        kit.read(lambda tx: (tx.stores.outbox.oldest(), tx.stores.outbox.oldest(["noted"])))
     dead = [each.id for each in kit.relay.dead(1000) if each.owner in {"ada", "bob"}]
     assert len(dead) == 2
     for each in dead:
@@ -396,6 +404,23 @@ def use_quests(kit: habitkit.testing.TestKit) -> None:
         assert len(store.due(at, 2)) == 2
         assert store.owners(None, 2)[0] == "ada"
         store.remove_grants("ada", keys)
+
+    kit.run(use)
+
+
+def use_alerts(kit: habitkit.testing.TestKit) -> None:
+    """Let a kit run each of the statements for alerts."""
+    at, silence = kit.clock.now(), UUID(int=1)
+
+    def use(tx: Transaction) -> None:
+        store = tx.port(ALERTS)
+        store.put_group(GroupRow("group1", at, ""))
+        store.put_receiver(ReceiverRow("receiver1", at, silence, ""))
+        store.put_silence(SilenceRow(silence, {}, at, at + timedelta(hours=1), "ada", ""))
+        assert store.group("group1") == GroupRow("group1", store.evaluated()["group1"], "")
+        assert store.receiver("receiver1") == ReceiverRow("receiver1", at, silence, "")
+        assert store.silence(silence) == store.silences(at)[0]
+        store.delete_silences(at - timedelta(days=5), 10)
 
     kit.run(use)
 
@@ -479,6 +504,7 @@ def use_everything(engine: Engine) -> None:
     use_flags(kit)
     use_experiments(kit)
     use_quests(kit)
+    use_alerts(kit)
     use_limits(Limiter(SqlLimits(SqlStore(engine)), cache_denials=False))
     use_cache(SqlCache(SqlStore(engine)))
     use_series(SqlSeries(SqlStore(engine)))
@@ -538,7 +564,9 @@ def test_each_statement_finds_its_rows_by_an_index(explained):
     assert len(usage) == 1, "the last use of all flags is asked for at once"
     series = [sql for sql in scanning if sql.endswith("FROM habitkit_metric_series")]
     assert len(series) == 1, "all series are asked for at once"
-    expected = {*queue, *version, *usage, *(it.strip() for it in series)}
+    groups = [sql for sql in scanning if sql.endswith("FROM habitkit_alert_groups")]
+    assert len(groups) == 1, "the last evaluations of all groups are asked for at once"
+    expected = {*queue, *version, *usage, *groups, *(it.strip() for it in series)}
     assert {sql: plan for sql, plan in scanning.items() if sql not in expected} == {}
 
     pages = [

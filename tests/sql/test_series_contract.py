@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -51,7 +51,7 @@ class TestAsyncSqlSeriesByPsycopg(SeriesTaskCases):
         return partial(opened, postgres, "psycopg", self.tiers)
 
 
-def opened(database: Engine, driver: str, tiers: tuple[Tier, ...]) -> AsyncSqlSeries:
+def opened(database: Engine, driver: str, tiers: Sequence[Tier]) -> AsyncSqlSeries:
     """Return time series in a PostgreSQL database by an async driver; they close their store."""
     url = database.url.set(drivername=f"postgresql+{driver}")
     series = AsyncSqlSeries(AsyncSqlStore(create_async_engine(url)), tiers)

@@ -10,11 +10,30 @@ from pathlib import Path
 
 import pytest
 
+from habitkit.testing.contracts._series_races import SharedSeriesCases
 from tests.repeated import fails_again
-from tests.stores import broken_series
+from tests.stores import broken_rolls, broken_series, broken_series_races
+from tests.stores.breaking_series import Sharing
 
 HERE = Path(__file__).parent
-UNDEFINED = "broken_series.py::TestNothingGiven::test_a_store_says_what_it_is"
+EXPECTED = [
+    test for file in (broken_series, broken_rolls, broken_series_races) for test in file.EXPECTED
+]
+UNDEFINED = "broken_series_races.py::TestNothingGiven::test_a_store_says_what_it_is"
+
+
+class TestStoresThatShareTheirSeries(SharedSeriesCases):
+    """So that these cases have passed somewhere without a database."""
+
+    capabilities = {"shared"}
+
+    @pytest.fixture
+    def series_store(self):
+        return Sharing(self.tiers)
+
+    @pytest.fixture
+    def series_store_again(self, series_store):
+        return Sharing(self.tiers).share(series_store)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +43,7 @@ def said():
         [
             *(sys.executable, "-m", "pytest", "-v", "-rA", "--tb=line", "-p", "no:cacheprovider"),
             *("-n", "0"),
-            *(f"{HERE}/{test}" for test in [*broken_series.EXPECTED, UNDEFINED]),
+            *(f"{HERE}/{test}" for test in [*EXPECTED, UNDEFINED]),
         ],
         cwd=HERE.parents[1],
         env={
@@ -38,7 +57,7 @@ def said():
     return process.stdout + process.stderr
 
 
-@pytest.mark.parametrize("test", broken_series.EXPECTED)
+@pytest.mark.parametrize("test", EXPECTED)
 def test_a_broken_store_of_time_series_is_noticed(said, test):
     outcomes = re.findall(
         rf"^(FAILED|ERROR|PASSED|SKIPPED) \S*/{re.escape(test)}", said, re.MULTILINE

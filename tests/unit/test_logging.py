@@ -107,7 +107,9 @@ def test_a_warning_has_its_event_and_fields_and_says_how_many_were_left_out(capl
     )
 )
 def test_a_key_passes_once_a_minute_whatever_the_others_do(steps):
-    now, last, left_out = 0, {}, {}
+    now = 0
+    last: dict[tuple[str, str], int] = {}
+    left_out: dict[tuple[str, str], int] = {}
     limited = Limited(lambda: now)
     for passed, event, key in steps:
         now += passed

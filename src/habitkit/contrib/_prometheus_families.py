@@ -110,7 +110,7 @@ def _position(value: float) -> int:
         return _SIDE + index_of(value)
     if value < -ZERO:
         return -_SIDE - index_of(-value)
-    return 0 if value >= 0 else -1
+    return 0
 
 
 @lru_cache(maxsize=100)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-__all__ = ["has_facts", "rebuild", "rebuild_all", "rebuilt"]
+__all__ = ["differs", "has_facts", "rebuild", "rebuild_all", "rebuilt"]
 
 _PAGE = 500
 _DERIVED = tuple(
@@ -140,6 +140,16 @@ def _rebuild(tx: Transaction, habit: Habit) -> RebuildReport:
         return RebuildReport(habits=1)
     tx.port(STREAKS).put(fresh._replace(rev=tx.rev(habit.owner)))
     return RebuildReport(habits=1, repaired=(habit.id,))
+
+
+def differs(tx: Transaction, habit: Habit) -> bool:
+    """Return whether a habit's stored snapshot is not what its facts give; nothing is written."""
+    stored = tx.port(STREAKS).get(habit.id)
+    others = tx.port(HABITS).facts(habit.owner, habit.id)
+    facts = lookup.known_facts(tx, habit, Start(), others)
+    if stored is None:
+        return has_facts(facts, habit)
+    return rebuilt(tx, habit, facts, stored) != stored
 
 
 def rebuilt(

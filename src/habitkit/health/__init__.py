@@ -6,6 +6,7 @@ kit.daily_check()                   what should be seen to, once a day
 
 from __future__ import annotations
 
+from habitkit.health.domain.daily import DailyReport, Finding, Severity
 from habitkit.health.domain.report import (
     CheckResult,
     Health,
@@ -17,11 +18,14 @@ from habitkit.health.settings import HealthSettings, HostCheck, check
 
 __all__ = [
     "CheckResult",
+    "DailyReport",
+    "Finding",
     "Health",
     "HealthResponse",
     "HealthSettings",
     "HostCheck",
     "Level",
+    "Severity",
     "Status",
     "check",
 ]

@@ -50,7 +50,8 @@ class Check:
         level: The first level at which it is run.
         timeout_seconds: After how long without a result it counts as failed.
         critical: Whether the kit is ``fail`` if the check fails; else it is ``warn``.
-        remedy: What to do where it does not pass, for the daily check.
+        finding: The id of the daily check's finding where it does not pass; empty for a host's.
+        remedy: What to do then.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Check:
     level: Level = "ready"
     timeout_seconds: float = 2.0
     critical: bool = True
+    finding: str = ""
     remedy: str = ""
 
 
@@ -220,24 +222,33 @@ BUILT_IN: tuple[Check, ...] = (
         "store",
         _store_answers,
         timeout_seconds=1.0,
+        finding="store.failed",
         remedy="see whether the database runs and can be reached",
     ),
     Check(
         "schema",
         _schema_is_accepted,
+        finding="schema.refused",
         remedy="upgrade the tables, or install the version of habitkit that made them",
     ),
-    Check("flags", _flags_are_fresh, remedy="see whether the source can be reached"),
+    Check(
+        "flags",
+        _flags_are_fresh,
+        finding="flags.stale",
+        remedy="see whether the source can be reached",
+    ),
     Check(
         "relay",
         _relay_keeps_up,
         critical=False,
+        finding="relay.behind",
         remedy="run kit.relay.run_once() more often, or in more processes",
     ),
     Check(
         "sweep",
         _sweep_keeps_up,
         critical=False,
+        finding="sweep.behind",
         remedy="run kit.sweep() more often, or with a larger limit",
     ),
     Check(
@@ -245,6 +256,7 @@ BUILT_IN: tuple[Check, ...] = (
         _outbox_is_young,
         level="deep",
         critical=False,
+        finding="outbox.old",
         remedy="run the relay of the service that subscribes to these events",
     ),
     Check(
@@ -252,6 +264,7 @@ BUILT_IN: tuple[Check, ...] = (
         _clocks_agree,
         level="deep",
         critical=False,
+        finding="clock.skewed",
         remedy="synchronize the clocks of both machines, with NTP for example",
     ),
 )

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from attrs import frozen
-
-from habitkit import clock
+from habitkit import _logging, clock
 from habitkit._fork import call_after_fork
 from habitkit.errors import ConfigurationError
 from habitkit.metrics.builtin import BUILT_IN
@@ -18,62 +15,29 @@ from habitkit.metrics.domain.cardinality import Caps
 from habitkit.metrics.domain.names import metric_name, text_of_unit
 from habitkit.metrics.domain.totals import Total
 from habitkit.metrics.errors import InvalidMetric, MetricConflict
+from habitkit.metrics.exporting import Exporting
 from habitkit.metrics.instruments import Counter, Distribution, Gauge, Instrument
+from habitkit.metrics.options import FoldedAttribute, expect_options
 from habitkit.metrics.recording import Recorder
 from habitkit.metrics.steps import MetricsSteps
 from habitkit.plugins import memory_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypedDict, Unpack
+    from typing import Unpack
 
     from habitkit.metrics.domain.series import Across, Labels, Series
+    from habitkit.metrics.options import MetricsOptions
     from habitkit.metrics.port import AsyncSeriesStore, SeriesStore
 
-    class MetricsOptions(TypedDict, total=False):
-        """The options of metrics; what is left out has its default.
 
-        Attributes:
-            strict: Raise where something cannot be recorded, instead of dropping it; for tests.
-            max_series: How many series a metric may have in this process.
-            max_values: How many values an attribute of a metric may have.
-            ticks: A monotonic clock, in nanoseconds.
-            wall_ns: The wall clock, in nanoseconds since 1970.
-        """
-
-        strict: bool
-        max_series: int
-        max_values: int
-        ticks: Callable[[], int]
-        wall_ns: Callable[[], int]
-
-
-__all__ = ["BaseMetrics", "FoldedAttribute"]
+__all__ = ["BaseMetrics"]
 
 I = TypeVar("I", bound=Instrument[Any])  # noqa: E741 - an instrument
 _ACROSS = ("last", "sum", "min", "max", "mean")
 _NS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_log = logging.getLogger("habitkit.metrics")
-
-
-@frozen
-class FoldedAttribute:
-    """An attribute that had too many values, or was part of too many combinations.
-
-    Attributes:
-        metric: The metric.
-        attribute: The attribute.
-        count: How many recordings had it replaced by ``(other)`` in this process.
-        since: When the metric's first one was.
-        examples: The first five values that were replaced.
-    """
-
-    metric: str
-    attribute: str
-    count: int
-    since: datetime
-    examples: tuple[str, ...]
+_log = _logging.logger("metrics")
 
 
 class BaseMetrics:
@@ -90,7 +54,9 @@ class BaseMetrics:
 
         Raises:
             ConfigurationError: If an argument is not what is expected.
+            TypeError: If there is no option of a name.
         """
+        expect_options(type(self).__name__, options)
         self._expect_series(series)
         self.owns_series = series is None
         self.series: Any = memory_series() if series is None else series
@@ -103,14 +69,16 @@ class BaseMetrics:
         self.closed = False
         self.evaluate_alerts: Callable[[], Any] | None = None
         self.steps = MetricsSteps(self)
+        exporters = options.get("exporters", ())
         self._lock = threading.Lock()
         self._instruments: dict[str, Instrument[Any]] = {}
-        step = self.series.tiers[0].step_seconds
-        self._recorder = Recorder(step, self._now_ns, self._drop, self._fold, strict=self.strict)
-        self._lenient = Recorder(step, self._now_ns, self._drop, self._fold, strict=False)
+        shared = (self.series.tiers, self._now_ns, self._drop, self._fold)
+        self._recorder = Recorder(*shared, strict=self.strict, exports=bool(exporters))
+        self._lenient = Recorder(*shared, strict=False, exports=bool(exporters))
         self._dropped: Counter = self.built_in("habitkit_metrics_dropped")
         self._folded_since: dict[str, datetime] = {}
         self._folded: Counter = self.built_in("habitkit_metrics_folded")
+        self.exporting = Exporting(self, exporters)
         call_after_fork(self)
 
     def counter(self, name: str, *, unit: str = "", description: str = "") -> Counter:
@@ -236,6 +204,10 @@ class BaseMetrics:
             if (name, value) not in kept:
                 self._folded.add(1, {"metric": metric, "attribute": name})
 
+    def drop_exports(self, exporter: str) -> None:
+        """Count what an exporter could not send for too long."""
+        self._dropped.add(1, {"metric": exporter, "reason": "not_exported"})
+
     def drop_refused(self, series: Series) -> None:
         """Count a series whose points the store refused, as another series has its id."""
         error = InvalidMetric(series.metric, given=series.text, expected="another id of the series")
@@ -247,6 +219,7 @@ class BaseMetrics:
         for instrument in self._instruments.values():
             instrument.after_fork()
         self.steps.after_fork()
+        self.exporting.after_fork()
         self.series.after_fork()
 
     def now(self) -> int:
@@ -282,7 +255,15 @@ class BaseMetrics:
         if self.strict and not metric.startswith(_OURS):
             raise error
         self._dropped.add(1, {"metric": metric, "reason": reason})
-        _log.warning("a value was not recorded: %s", error)
+        _logging.warn(
+            _log,
+            "metrics.dropped",
+            "a value was not recorded",
+            key=f"{metric}:{reason}",
+            metric=metric,
+            reason=reason,
+            error=str(error),
+        )
 
     def _expect_series(self, series: Any) -> None:
         """Refuse what is no store of time series for this mode."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from habitkit import _logging
 from habitkit._fork import call_after_fork
 from habitkit.errors import UsageError
 from habitkit.metrics.errors import InvalidMetric
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncFlushing", "Flushing"]
 
-_log = logging.getLogger("habitkit.metrics")
+_log = _logging.logger("metrics")
 _NS = 1_000_000_000
 
 
@@ -108,7 +108,7 @@ class Flushing:
             if self._interval.evaluate is not None:
                 self._interval.evaluate()
         except Exception:  # noqa: BLE001 - what was recorded waits for the next round
-            _log.warning("cannot flush the metrics", exc_info=True)
+            _logging.warn(_log, "metrics.not_flushed", "cannot flush the metrics", exc_info=True)
 
 
 class AsyncFlushing:
@@ -163,4 +163,4 @@ class AsyncFlushing:
             if self._interval.evaluate is not None:
                 await self._interval.evaluate()
         except Exception:  # noqa: BLE001 - as above
-            _log.warning("cannot flush the metrics", exc_info=True)
+            _logging.warn(_log, "metrics.not_flushed", "cannot flush the metrics", exc_info=True)

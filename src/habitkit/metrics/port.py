@@ -16,8 +16,18 @@ if TYPE_CHECKING:
 
     from habitkit.metrics.domain.series import Series
     from habitkit.metrics.domain.tiers import Tier
+    from habitkit.metrics.domain.totals import Total
 
-__all__ = ["AsyncSeriesStore", "KnownSeries", "Point", "Reading", "Rolled", "SeriesStore"]
+__all__ = [
+    "AsyncSeriesStore",
+    "Exporter",
+    "Exports",
+    "KnownSeries",
+    "Point",
+    "Reading",
+    "Rolled",
+    "SeriesStore",
+]
 
 
 @frozen
@@ -216,4 +226,46 @@ class AsyncSeriesStore(Protocol):
 
     def after_fork(self) -> None:
         """Leave the parent's connections to the parent."""
+        ...
+
+
+@frozen
+class Exports:
+    """What an exporter is given at a flush.
+
+    Attributes:
+        started_ns: When this process began to record, in nanoseconds since 1970.
+        start_ns: The end of the exports before; ``started_ns`` at first.
+        end_ns: Now.
+        series: For each series what was recorded since ``start_ns``, or, for an exporter with
+            ``cumulative``, since ``started_ns``. Gauges without a value are left out, and so is
+            what has not changed, unless it is cumulative.
+    """
+
+    started_ns: int
+    start_ns: int
+    end_ns: int
+    series: Sequence[Total]
+
+
+class Exporter(Protocol):
+    """Sends what is recorded elsewhere, at each flush. In an async host it may be awaited.
+
+    If it raises, it is given the same again with the next flush, for 10 minutes; then that is
+    dropped and counted. Cumulative exports are not kept: the next ones contain them.
+
+    Attributes:
+        name: What it is called in messages.
+        cumulative: Whether it wants totals since the start instead of increases.
+    """
+
+    name: str
+    cumulative: bool
+
+    def export(self, exports: Exports) -> object:
+        """Send them."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds. Closing twice is fine."""
         ...

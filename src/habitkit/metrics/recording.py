@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit.clock import instant
 from habitkit.errors import InvalidInstant
-from habitkit.metrics.domain.tiers import slot_of
+from habitkit.metrics.domain.tiers import slot_of, writable_from
 from habitkit.metrics.errors import InvalidMetric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from habitkit.metrics.domain.series import Labels, Series
+    from habitkit.metrics.domain.tiers import Tier
 
 __all__ = [
     "MOST_PENDING",
@@ -46,28 +47,33 @@ class Recorder:
     """What the records of one ``Metrics`` share.
 
     Attributes:
+        tiers: The tiers of the store.
         step: The length of a slot in seconds.
         most_pending: At how many entries a list is folded.
         now_ns: The wall clock, in nanoseconds since 1970.
         drop: Is called with the metric, the reason and the error for what is not recorded; a strict
             one raises the error.
         folded: Is called with the metric, the attributes and those that they were replaced by.
+        exports: Whether exporters want to know what was recorded since the last flush.
     """
 
     def __init__(
         self,
-        step: int,
+        tiers: Sequence[Tier],
         now_ns: Callable[[], int],
         drop: Callable[[str, str, InvalidMetric], None],
         folded: Callable[[str, Labels, Labels], None],
         *,
         strict: bool,
+        exports: bool = False,
     ) -> None:
         """Keep them; a strict one folds each entry at once, so that the call raises."""
-        self.step = step
+        self.tiers = tiers
+        self.step = tiers[0].step_seconds
         self.now_ns = now_ns
         self.drop = drop
         self.folded = folded
+        self.exports = exports
         self.most_pending = 1 if strict else MOST_PENDING
 
 
@@ -100,6 +106,7 @@ class SeriesRecord:
         "_released",
         "_slots",
         "_total",
+        "_unexported",
         "description",
         "registered_at",
         "series",
@@ -122,6 +129,7 @@ class SeriesRecord:
         self._older: dict[int, _Slot] = {}
         self._released = 0
         self._total = self._nothing()
+        self._unexported = self._nothing()
         self.registered_at = 0
 
     def fold(self, *, wait: bool = False) -> None:
@@ -172,6 +180,13 @@ class SeriesRecord:
                 if slot + self._recorder.step <= now and it.version == version:
                     self._release(slot)
 
+    def take_unexported(self) -> Any:
+        """Take what was recorded since the last call, for exporters."""
+        with self._lock:
+            self._fold()
+            taken, self._unexported = self._unexported, self._nothing()
+            return taken
+
     def total(self) -> Any:
         """Return everything since the start of the process, as a value of its own."""
         with self._lock:
@@ -189,9 +204,10 @@ class SeriesRecord:
             self._drop("not_an_instant", InvalidMetric("at", given=at, expected=error.expected))
             return
         second, now = at_ns // _NS, self._recorder.now_ns() // _NS
-        if not now - _LATEST_SECONDS <= second <= now + _EARLIEST_SECONDS:
+        oldest = max(now - _LATEST_SECONDS, writable_from(now, self._recorder.tiers))
+        if not oldest <= second <= now + _EARLIEST_SECONDS:
             reason = "too_late" if second < now else "too_early"
-            expected = "an instant of the last 2 hours, or of the next 60 seconds"
+            expected = f"an instant of the last {now - oldest} seconds, or of the next 60"
             self._drop(reason, InvalidMetric("at", given=second, expected=expected))
             return
         with self._lock:
@@ -211,6 +227,8 @@ class SeriesRecord:
             it = self._slot_at(at_ns // _NS)
             it.value = self._with(it.value, accepted, at_ns)
             it.version += 1
+            if self._recorder.exports:
+                self._unexported = self._with(self._unexported, accepted, at_ns)
 
     def _slot_at(self, second: int) -> _Slot:
         """Return the slot of an instant; the oldest of too many is dropped."""

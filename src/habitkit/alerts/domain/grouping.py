@@ -83,7 +83,7 @@ def plan(
     for key in sorted({*state.groups, *active}):
         fires = active.get(key, {})
         group = state.groups.get(key) or _new(receiver, key, fires, at)
-        group = _without_silenced(_in_time(receiver, group, at), fires, quiet)
+        group = _without_silenced(_in_time(receiver, group, at), quiet)
         if group.sending is None and group.next_at <= at:
             group = evolve(group, next_at=at + timedelta(seconds=receiver.interval_seconds))
             shown = _shown(receiver, group, fires, known, quiet, at)
@@ -190,11 +190,9 @@ def _in_time(receiver: Receiver, group: GroupState, at: datetime) -> GroupState:
     )
 
 
-def _without_silenced(
-    group: GroupState, fires: Mapping[Labels, AlertState], quiet: Collection[Labels]
-) -> GroupState:
+def _without_silenced(group: GroupState, quiet: set[Labels]) -> GroupState:
     """Return a group that remembers what is silenced, and does not send it."""
-    again = {labels for labels in group.told if labels in fires and labels in quiet}
+    again = quiet.intersection(group.told)
     if again:
         group = evolve(group, again=group.again | again)
     sending = group.sending

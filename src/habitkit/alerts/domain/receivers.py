@@ -124,7 +124,7 @@ class GroupState:
         next_at: When it is looked next whether there is anything to send.
         sent_at: When it was sent last; None if it never was.
         told: The firing and flapping alerts that the receiver knows of, as it was told.
-        again: Those of them that were silenced since, and are told again.
+        again: Those of them that were silenced since; if they fire, they are told again.
         sending: A notification that is not sent yet.
         attempts: How often sending it has failed.
         retry_at: When it is tried again; None if it was not tried.

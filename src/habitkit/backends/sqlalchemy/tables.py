@@ -22,12 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from habitkit.backends.sqlalchemy import _expiring_tables, _series_tables  # noqa: F401 - metadata
-from habitkit.backends.sqlalchemy._alert_tables import (
-    alert_groups,
-    alert_receivers,
-    alert_silences,
-)
+from habitkit.backends.sqlalchemy import _alert_tables, _expiring_tables, _series_tables  # noqa: F401 - metadata
 from habitkit.backends.sqlalchemy._experiment_tables import exposures
 from habitkit.backends.sqlalchemy._flag_tables import (
     flag_assignments,
@@ -47,9 +42,6 @@ from habitkit.backends.sqlalchemy._types import Amount, Day, Id, Instant, Json, 
 
 __all__ = [
     "accounts",
-    "alert_groups",
-    "alert_receivers",
-    "alert_silences",
     "blocks",
     "cache",
     "check_ins",

@@ -20,7 +20,7 @@ from habitkit.errors import ConfigurationError, HabitKitError, StoreError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-__all__ = ["upgrade_url"]
+__all__ = ["expect_file", "upgrade_url"]
 
 
 def upgrade_url(
@@ -46,7 +46,7 @@ def upgrade_url(
     parsed = parsed_url(url)
     if parsed.get_backend_name() == "sqlite":
         expect_driver(parsed, "pysqlite", "aiosqlite")
-        _expect_file(parsed)
+        expect_file(parsed)
         if schema_name is not None:
             msg = (
                 f"schema: expected None, since a SQLite file has no schemas, got {schema_name!r}; "
@@ -92,8 +92,12 @@ async def _through_asyncpg(url: URL, schema_name: str | None, *, adopt: bool) ->
         await engine.dispose()
 
 
-def _expect_file(url: URL) -> None:
-    """Refuse a SQLite database in memory."""
+def expect_file(url: URL) -> None:
+    """Refuse a SQLite database in memory.
+
+    Raises:
+        ConfigurationError: If it is one.
+    """
     database = url.database or ""
     in_memory = database in {"", ":memory:"} or (
         database.startswith("file:")

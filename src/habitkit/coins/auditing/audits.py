@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from habitkit.coins.drafts import Place
     from habitkit.transaction import Transaction
 
-__all__ = ["accounts_of", "audit", "blocks_of", "head", "lines_of", "pages"]
+__all__ = ["accounts_of", "audit", "blocks_of", "check_sums", "head", "lines_of", "pages"]
 
 Row = TypeVar("Row")
 
@@ -83,7 +83,7 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         if owner in {None, each.owner}:
             expected.setdefault(each.account_id, []).append(each)
     counted = entries = sealed = 0
-    findings: list[Finding] = [] if owner is not None else _check_sums(tx)
+    findings: list[Finding] = [] if owner is not None else check_sums(tx)
     noted = _noted(tx) if owner is None else None
     there: set[Place] = set()
     partners: dict[Place, None] = {}
@@ -187,7 +187,7 @@ def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[LedgerLine]
         after = page[-1].seq
 
 
-def _check_sums(tx: Transaction) -> list[Finding]:
+def check_sums(tx: Transaction) -> list[Finding]:
     """Find currencies that do not add up."""
     findings = []
     for row in tx.port(AUDIT).sums():

@@ -146,7 +146,7 @@ class Caps:
         """Return a known combination or one that fits, as little folded as can be."""
         if labels in self._known:
             return labels
-        if len(self._known) - self._reserved < self.max_series:
+        if len(self._known) < self.max_series:  # no reserved place is taken before
             self._known.add(labels)
             return labels
         left = dict(labels)

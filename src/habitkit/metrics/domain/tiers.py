@@ -117,7 +117,13 @@ def unrolled(due: Iterable[tuple[int, int]], step: int) -> set[int]:
 
 @frozen
 class Span:
-    """Consecutive slots of one tier: from ``start`` up to ``end``, excluded."""
+    """Consecutive slots of one tier.
+
+    Attributes:
+        step: The length of the slots in seconds, which names the tier.
+        start: The start of the first one: seconds since 1970.
+        end: The end of the last one.
+    """
 
     step: int
     start: int
@@ -126,7 +132,13 @@ class Span:
 
 @frozen
 class Cover:
-    """The slots that make up a span of time; ``start`` and ``end`` are what they cover."""
+    """The slots that make up a span of time.
+
+    Attributes:
+        spans: The slots, in order of time and without a gap.
+        start: From when they cover, in seconds since 1970.
+        end: Up to when, excluded; the start if there is none.
+    """
 
     spans: tuple[Span, ...]
     start: int
