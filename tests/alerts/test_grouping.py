@@ -304,6 +304,9 @@ def test_conditions_on_labels_are_texts_and_matchers_and_kept_as_json():
     assert meets(match, labels_of({"zone": "eu", "severity": "page", "n": "1"}))
     assert not meets(match, labels_of({"zone": "us", "severity": "page", "n": "1"}))
     assert meets(checked_match("match", {"zone": not_("eu")}), ())
+    assert checked_match("match", {"b": "1", "a": "2"}) == checked_match(
+        "match", {"a": "2", "b": "1"}
+    )
     for wrong in ("zone", {"zo ne": "eu"}, {"zone": None}, {1: "eu"}, {"zone": ["eu"]}):
         with pytest.raises(InvalidInput):
             checked_match("match", wrong)

@@ -6,7 +6,6 @@ from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from habitkit.metrics.async_metrics import AsyncMetrics
-    from habitkit.metrics.base import FoldedAttribute
     from habitkit.metrics.domain.expressions import (
         ALL,
         Expression,
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     )
     from habitkit.metrics.instruments import Counter, Distribution, Gauge
     from habitkit.metrics.metrics import Metrics
+    from habitkit.metrics.options import FoldedAttribute
 
 __all__ = [
     "ALL",
@@ -89,7 +89,7 @@ _MODULES = (
     "errors",
     *(f"domain.{name}" for name in ("series", "sketch", "tiers", "totals")),
     "metrics",
-    "base",
+    "options",
     "instruments",
     *(f"domain.{name}" for name in ("expressions", "functions", "matchers", "vectors")),
     "async_metrics",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from habitkit import ids
 from habitkit.clock import instant, stopwatch
 from habitkit.metrics.domain.durations import seconds
 from habitkit.metrics.domain.tiers import slot_of
@@ -59,7 +59,7 @@ class MetricsSteps:
 
     def after_fork(self) -> None:
         """Become another writer, with nothing to write."""
-        self.writer = _new_writer()
+        self.writer = ids.random_number()
         self._busy = threading.Lock()
         self._late: list[list[Point]] = []
         self.flushed_at: int | None = None
@@ -93,7 +93,7 @@ class MetricsSteps:
         written: list[_Written] = []
         late: list[Point] = []
         step = metrics.series.tiers[0].step_seconds
-        late_writer = _new_writer()
+        late_writer = ids.random_number()
         for instrument in metrics.instruments():
             instrument.observe()
             for record in instrument.records():
@@ -208,8 +208,3 @@ class MetricsSteps:
         if at is None:
             return slot_of(self._metrics.now(), self._metrics.series.tiers[0].step_seconds)
         return int(instant(at, name).timestamp())
-
-
-def _new_writer() -> int:
-    """Return a number for a writer, from 1 to 2**62."""
-    return 1 + (int.from_bytes(os.urandom(8)) >> 2)

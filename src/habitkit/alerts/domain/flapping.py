@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from math import inf
 from typing import NamedTuple
 
 from attrs import evolve
 
 from habitkit.alerts.domain.model import AlertState, Change, ChangeKind
-from habitkit.alerts.domain.rules import Flap
+from habitkit.alerts.domain.rules import MOST_CHANGES, Flap
 from habitkit.metrics.domain.series import Labels
 
 __all__ = ["Step", "Told", "told"]
@@ -57,8 +58,10 @@ def told(
     for labels, before, found in steps:
         kind = _kind(before, found)
         was = before is not None and before.flapping
-        times = _newest(flap, instants.get(labels, ()), at, counts=kind in {"firing", "resolved"})
-        flaps = flap is not None and len(times) * (2 if was else 1) >= flap.changes
+        turns = kind in {"firing", "resolved"}
+        times = _newest(flap, instants.get(labels, ()), at, counts=turns)
+        needed = inf if flap is None else flap.changes
+        flaps = 2 * len(times) >= needed if was else turns and len(times) >= needed
         after = _resolved(before, at) if found is None and was and before is not None else found
         if times:
             kept[labels] = times
@@ -84,12 +87,12 @@ def _kind(before: AlertState | None, after: AlertState | None) -> ChangeKind | N
 def _newest(
     flap: Flap | None, instants: tuple[datetime, ...], at: datetime, *, counts: bool
 ) -> tuple[datetime, ...]:
-    """Return the instants within the window, not more than it takes to flap."""
+    """Return the instants within the window, not more than ``Flap.changes`` can be."""
     if flap is None:
         return ()
     start = at - timedelta(seconds=flap.over_seconds)
     found = (*(it for it in instants if it > start), *((at,) if counts else ()))
-    return found[-flap.changes :]
+    return found[-MOST_CHANGES:]
 
 
 def _resolved(before: AlertState, at: datetime) -> AlertState:
