@@ -23,7 +23,7 @@ def _as_tuple(given: Any) -> Any:
     return tuple(given) if isinstance(given, Iterable) else given
 
 
-def _expect_all_of(name: str, example: str) -> Any:
+def _expect_all_of(kind_name: str, example: str) -> Any:
     """Return a validator of a tuple of values of one kind, no two of one name.
 
     The kind is loaded if there are values: a kit without alerts does not load it.
@@ -32,7 +32,7 @@ def _expect_all_of(name: str, example: str) -> Any:
     def check(_: object, attribute: Any, values: Any) -> None:
         if values == ():
             return
-        kind = getattr(import_module("habitkit.alerts"), name)
+        kind = getattr(import_module("habitkit.alerts"), kind_name)
         if not isinstance(values, tuple) or not all(isinstance(it, kind) for it in values):
             msg = f"{attribute.name}: expected a list such as [{example}], got {values!r}"
             raise ConfigurationError(msg)

@@ -99,7 +99,7 @@ class TestWithMetrics:
 
     @pytest.mark.parametrize("given", ["sqlite://", 5, object(), Metrics])
     def test_another_object_is_refused(self, store, given):
-        with pytest.raises(ConfigurationError, match="metrics: expected .*Metrics"):
+        with pytest.raises(ConfigurationError, match=r"metrics: expected .*Metrics"):
             HabitKit(store, metrics=given)
 
     def test_the_metrics_of_the_other_kind_of_kit_are_refused(self, store):
