@@ -139,8 +139,9 @@ class SyncRunner(_Runner):
     def rehearse(self, work: Callable[[Transaction], R]) -> R:
         """Run work in a transaction, undo it and return the result."""
         results: list[R] = []
+        call = self.work(rehearsal, (work, results.append), {}, write=True)
         with suppress(_Rehearsed):
-            self(rehearsal, (work, results.append), {}, write=True)
+            self.store.run(call, write=True, keyed=False)
         return results[-1]
 
 
@@ -217,8 +218,9 @@ class AsyncRunner(_Runner):
     async def rehearse(self, work: Callable[[Transaction], R]) -> R:
         """Run work in a transaction, undo it and return the result."""
         results: list[R] = []
+        call = self.work(rehearsal, (work, results.append), {}, write=True)
         with suppress(_Rehearsed):
-            await self(rehearsal, (work, results.append), {}, write=True)
+            await self.store.run(call, write=True, keyed=False)
         return results[-1]
 
 
