@@ -191,7 +191,7 @@ def _in_time(receiver: Receiver, group: GroupState, at: datetime) -> GroupState:
 
 
 def _without_silenced(group: GroupState, quiet: set[Labels]) -> GroupState:
-    """Return a group that remembers what is silenced, and does not send it."""
+    """Return a group that notes what is silenced, and does not send it."""
     again = quiet.intersection(group.known)
     if again:
         group = evolve(group, again=group.again | again)
