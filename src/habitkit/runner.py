@@ -102,7 +102,7 @@ class SyncRunner(_Runner):
         """Run one function in one transaction."""
         observer = self.settings.observer if write else None
         if observer is not None:
-            return self._observed(observer.began(function), args, kwargs)
+            return self._observed(observer.began(function), args, kwargs)  # type: ignore[no-any-return]
         work = self.work(function, args, kwargs, write)
         return self.store.run(work, write=write, keyed=kwargs.get("idempotency_key") is not None)
 
@@ -175,7 +175,7 @@ class AsyncRunner(_Runner):
         """Run one function in one transaction."""
         observer = self.settings.observer if write else None
         if observer is not None:
-            return await self._observed(observer.began(function), args, kwargs)
+            return await self._observed(observer.began(function), args, kwargs)  # type: ignore[no-any-return]
         work = self.work(function, args, kwargs, write)
         keyed = kwargs.get("idempotency_key") is not None
         return await self.store.run(work, write=write, keyed=keyed)

@@ -180,7 +180,7 @@ def _expressions(rule: Alert) -> dict[str, Expression]:
     if rule.until is not None:
         found["until"] = rule.until
     _, left = parts(rule.when)
-    if left is not None and (rule.no_data != "ok" or rule.until is not None):  # or it is not used
+    if rule.no_data != "ok" or rule.until is not None:  # or it is not used
         found["left"] = left
     return found
 

@@ -104,7 +104,7 @@ class TestWithMetrics:
 
     def test_the_metrics_of_the_other_kind_of_kit_are_refused(self, store):
         with pytest.raises(ConfigurationError, match="metrics: expected"):
-            HabitKit(store, metrics=AsyncMetrics())
+            HabitKit(store, metrics=AsyncMetrics())  # type: ignore[arg-type]
 
     def test_the_metrics_of_a_test_kit_raise_and_go_by_its_clock(self, kit):
         with pytest.raises(InvalidMetric):
