@@ -339,7 +339,7 @@ def test_of_metrics_with_one_exported_name_the_first_is_exported_and_the_other_l
         assert text.count("# TYPE") == 3
         assert {s.name for f in plain(text) for s in f.samples if f.type == "gauge"} == {"fine"}
 
-    names = [record.args[:2] for record in caplog.records]
+    names = [(it.habitkit["metric"], it.habitkit["other"]) for it in caplog.records]
     assert names == [("sent_bytes", "sent"), ("load_seconds_sum", "load")]
 
 
