@@ -6,7 +6,6 @@ mark is a row of its writer's own, so that no flush waits for another one.
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, bindparam, delete, select, tuple_
@@ -25,6 +24,7 @@ from habitkit.backends.sqlalchemy._rowsets import (
     unlocked_keys,
 )
 from habitkit.backends.sqlalchemy._series_tables import marks, points
+from habitkit.cache.tokens import new_token
 from habitkit.metrics.port import Point
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ __all__ = ["SeriesRows", "series_rows_of"]
 _STEP, _SLOT, _FROM, _UNTIL = (
     bindparam(name, type_=BigInteger()) for name in ("of_step", "of_slot", "start", "until")
 )
+_LARGEST = 2**63 - 1
 _COUNT = bindparam("count", type_=BigInteger())
 _POINT_KEY = tuple(points.primary_key)
 _MARK_KEY = tuple(marks.primary_key)
@@ -135,7 +136,7 @@ class SeriesRows(KnownSeriesRows):
 
     def mark(self, wanted: Iterable[tuple[int, int, int]]) -> None:
         """Mark slots to be rolled up, each given as step, slot and writer."""
-        token = secrets.randbits(62)
+        token = int.from_bytes(new_token()) % _LARGEST
         rows = [
             {"row_step": step, "row_slot": slot, "row_writer": writer, "row_token": token}
             for step, slot, writer in sorted(wanted)
