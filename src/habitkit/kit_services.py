@@ -63,7 +63,8 @@ class KitServices(EveryOwner[M]):
 
     def _evaluate_alerts(self) -> Any:
         """Evaluate alerts, for ``metrics.flushing(alerts=True)``."""
-        return self.alerts.evaluate()
+        alerts: Any = self.alerts
+        return alerts.evaluate()
 
     @overload
     def health(self: KitServices[Sync], level: Level = "ready") -> Health: ...

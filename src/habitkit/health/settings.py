@@ -54,6 +54,9 @@ def _expect_bool(_: object, __: object, value: Any) -> None:
         raise ConfigurationError(msg)
 
 
+_READY: Literal["ready"] = "ready"
+
+
 @frozen
 class HostCheck:
     """A check of the host, as ``check`` makes it.
@@ -68,7 +71,7 @@ class HostCheck:
 
     name: str = field(validator=_expect_name)
     call: Callable[[], Any] = field(validator=_expect_call)
-    level: Literal["ready", "deep"] = field(default="ready", validator=_expect_level)
+    level: Literal["ready", "deep"] = field(default=_READY, validator=_expect_level)
     timeout_seconds: float = field(default=2.0, validator=_expect_seconds)
     critical: bool = field(default=True, validator=_expect_bool)
 

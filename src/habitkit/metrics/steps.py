@@ -199,9 +199,12 @@ class MetricsSteps:
 
     def close(self) -> Steps[None]:
         """Flush, and close the store if it was made here."""
-        yield from self.flush()
-        if self._metrics.owns_series:
-            yield Outside(self._metrics.series.close, ())
+        try:
+            yield from self.flush()
+        finally:
+            yield from self._metrics.exporting.close()
+            if self._metrics.owns_series:
+                yield Outside(self._metrics.series.close, ())
 
     def _see_own(self) -> Steps[None]:
         """Flush if nobody but this process would: what it has recorded can be queried at once."""
