@@ -27,6 +27,8 @@ _NS = 1_000_000_000
 
 EVENTS: Mapping[str, str] = MappingProxyType(
     {
+        "alerts.not_evaluated": "Alert rules cannot be evaluated; what fires is as it was.",
+        "alerts.not_sent": "A receiver did not accept a notification; it gets it again.",
         "background.not_refreshed": "kit.background() cannot refresh a resident.",
         "background.resident_not_made": "kit.background() cannot make a resident.",
         "cache.hook_failed": "The host's observe hook of a cache raised.",
@@ -42,8 +44,10 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "limits.hook_failed": "The host's observe hook of a limiter raised.",
         "limits.refund_lost": "A rate limit could not be given back what was not used.",
         "metrics.dropped": "A value could not be recorded, or not stored.",
+        "metrics.name_taken": "Two metrics have one exported name; the first is exported.",
         "metrics.not_exported": "An exporter of metrics failed; it gets the same again.",
         "metrics.not_flushed": "Metrics could not be stored; they wait in the process.",
+        "metrics.point_damaged": "A stored point cannot be read and is left out.",
         "relay.dead": "An event was not delivered and is not tried again.",
         "relay.failed": "An event was not delivered and is tried again later.",
         "residents.not_finished": "A resident could not store what waited when the kit was closed.",

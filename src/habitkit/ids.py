@@ -23,6 +23,7 @@ __all__ = [
     "limit",
     "owner",
     "parse_id",
+    "random_number",
     "system_owner",
     "time_ordered_id",
 ]
@@ -50,6 +51,11 @@ def time_ordered_id(now: datetime) -> UUID:
     milliseconds = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
     random_bits = _random.getrandbits(80) & _RANDOM
     return UUID(int=milliseconds << 80 | _VERSION_7_AND_VARIANT | random_bits)
+
+
+def random_number() -> int:
+    """Return a random number that no other process has, from 1 to 2**62."""
+    return 1 + _random.getrandbits(62)
 
 
 def derived_id(*parts: str) -> UUID:

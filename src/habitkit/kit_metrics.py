@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from habitkit import plugins
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KitMetrics"]
 
-W = TypeVar("W")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,7 +46,7 @@ class KitMetrics:
         self.options: dict[str, Any] = {} if clock is None else {"wall_ns": _wall_ns_of(clock)}
         self._store: Any = None
         self._lock = threading.Lock()
-        self.evaluate_alerts: Callable[[], Any] | None = None
+        self._evaluate_alerts: Callable[[], Any] | None = None
         self.made: BaseMetrics | None = None
         self._observer: Observer | None = None
         self._observes = given is not None and given is not False
@@ -75,11 +74,16 @@ class KitMetrics:
                     self._take(self._make())
         return self.made
 
-    def watching(self, resident: W) -> W:
-        """Let the observer, if there is one, see what a limiter or a cache does; return it."""
+    def evaluate_by(self, evaluate: Callable[[], Any]) -> None:
+        """Let ``metrics.flushing(alerts=True)`` evaluate the alerts of the kit."""
+        self._evaluate_alerts = evaluate
+        if self.made is not None:
+            self.made.evaluate_alerts = evaluate
+
+    def watch(self, resident: object) -> None:
+        """Let the observer, if there is one, see what a limiter or a cache does."""
         if (observer := self.observer) is not None:
             observer.watch(resident)
-        return resident
 
     def _make(self) -> object:
         from habitkit import metrics  # noqa: PLC0415 - only where it is used
@@ -91,7 +95,7 @@ class KitMetrics:
         from habitkit.metrics.observing import Observer  # noqa: PLC0415 - only where it is used
 
         self.made = metrics
-        metrics.evaluate_alerts = self.evaluate_alerts
+        metrics.evaluate_alerts = self._evaluate_alerts
         if self._observes:
             self._observer = Observer(metrics)
 

@@ -159,6 +159,8 @@ class Oracle:
     def end(self, labels: Labels, before: Naive | None) -> None:
         if before is None or before.phase == "pending":
             del self.alerts[labels]
+            if before is not None:
+                before.reason = "limit"
         elif before.phase == "resolved":
             self.alerts[labels] = before
             if before.resolved_for > 900 and not before.flaps:
@@ -184,10 +186,11 @@ class Oracle:
             if turned:
                 self.turned_ago[labels] = turned
             flaps = flap is not None and len(turned) >= flap.changes / (2 if was else 1)
+            flaps = flaps and (was or kind in {"firing", "resolved"})
             if was and new is None and old is not None:
                 new = self.alerts[labels] = evolve(old)
                 if old.phase == "pending":
-                    new.phase, new.resolved_for = "resolved", 0
+                    new.phase, new.resolved_for, new.active = "resolved", 0, t - old.pending_for
             if new is not None:
                 new.flaps = flaps
             if kind:
@@ -320,7 +323,7 @@ def test_thousand_timelines_advance_as_the_naive_version_says():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_a_hundred_thousand_timelines_advance_as_the_naive_version_says():
-    for seed in range(1000, 101_000):
+@pytest.mark.parametrize("part", range(20))
+def test_a_hundred_thousand_timelines_advance_as_the_naive_version_says(part: int):
+    for seed in range(1000 + part * 5000, 6000 + part * 5000):
         check(seed)

@@ -274,8 +274,8 @@ class Timeline:
                 assert self.told_at[zone] > self.hidden_at.get(zone, -1)
 
 
-def test_hundreds_of_timelines_send_what_fires_unless_it_is_silenced():
-    for seed in range(100):
+def test_many_timelines_send_what_fires_unless_it_is_silenced():
+    for seed in range(60):
         rng = Random(seed)
         start = rng.randrange(1000)
         ops = Inbox(receiver(group_by=rng.choice([["alertname"], ["zone"], []])))
@@ -304,6 +304,9 @@ def test_conditions_on_labels_are_texts_and_matchers_and_kept_as_json():
     assert meets(match, labels_of({"zone": "eu", "severity": "page", "n": "1"}))
     assert not meets(match, labels_of({"zone": "us", "severity": "page", "n": "1"}))
     assert meets(checked_match("match", {"zone": not_("eu")}), ())
+    assert checked_match("match", {"b": "1", "a": "2"}) == checked_match(
+        "match", {"a": "2", "b": "1"}
+    )
     for wrong in ("zone", {"zo ne": "eu"}, {"zone": None}, {1: "eu"}, {"zone": ["eu"]}):
         with pytest.raises(InvalidInput):
             checked_match("match", wrong)

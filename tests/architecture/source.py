@@ -114,10 +114,10 @@ _ROLES = {
 def role_of(name: str) -> str:
     """Return what a file of a module is, by its folder and name; of any other an empty text."""
     parts = name.split(".")[1:]
+    if "domain" in parts or parts[1:] == ["errors"]:
+        return "domain"
     if not parts or parts[0] not in module_folders():
         return ""
-    if "domain" in parts:
-        return "domain"
     if (PACKAGE.joinpath(*parts) / "__init__.py").exists():
         return "package"
     return _ROLES.get(parts[-1], "use case")

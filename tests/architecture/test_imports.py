@@ -22,7 +22,7 @@ PURE = {
     "__future__", "attrs", "bisect", "calendar", "collections", "datetime", "decimal", "difflib",
     "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "hmac", "itertools", "json",
     "marshal", "math", "operator", "re", "statistics", "struct", "sys", "types", "typing", "unicodedata",
-    "uuid", "zoneinfo",
+    "uuid", "zlib", "zoneinfo",
 }  # nothing that reads, writes, waits or is random
 # fmt: on
 PREDICATES = {"habitkit.predicates", "habitkit._operands"}
@@ -45,7 +45,7 @@ HELPERS = VALUES | {
         ),
     )
 }
-KITS = ("habitkit.kit", "habitkit.services")
+KITS = ("habitkit.kit", "habitkit.kit_services", "habitkit.services")
 BUILT_ON = {
     "experiments": ("flags",),
     "quests": ("habits", "coins"),

@@ -11,9 +11,7 @@ from typing import Any
 from habitkit import HabitKit
 from habitkit.alerts.domain.receivers import Notification, Receiver
 from habitkit.alerts.domain.rules import Alert, AlertGroup
-from habitkit.alerts.service import AlertService
 from habitkit.alerts.settings import AlertSettings
-from habitkit.binding import Sync
 from habitkit.metrics import last
 from habitkit.testing import FakeClock
 from habitkit.testing._race_worker import Channel
@@ -43,7 +41,6 @@ def evaluating(channel: Channel, url: str, log: str) -> None:
             file.write(f"{notification.id} {notification.status}\n")
 
     with HabitKit.open(url, clock=clock, alerts=settings_of(send)) as kit:
-        alerts = AlertService[Sync](kit._runner)
         channel.say("ready")
         channel.wait()
         while told := json.loads(channel._connection.recv()):
@@ -53,7 +50,7 @@ def evaluating(channel: Channel, url: str, log: str) -> None:
                 kit.metrics.gauge("depth").set(told["depth"], {"zone": "eu"})
                 kit.metrics.flush()
             clock.set(at + OFFSET)
-            report = alerts.evaluate()
+            report = kit.alerts.evaluate()
             done = {name: it.isoformat() for name, it in report.evaluated.items()}
             failed = [f"{it.id}: {it.error}" for it in report.failures]
             channel.say(json.dumps({"evaluated": done, "sent": report.sent, "failed": failed}))

@@ -321,7 +321,7 @@ def test_an_option_that_does_not_exist_is_refused_with_those_that_do():
 
     with pytest.raises(
         TypeError,
-        match="unknown option 'economy'; expected one of clock, coins, experiments, flags, habits",
+        match="unknown option 'economy'; expected one of alerts, clock, coins, experiments, flags, habits, health",
     ):
         HabitKit(MemoryStore(), **options)
 

@@ -2,8 +2,8 @@
 
 Theory of operation. A receiver is claimed in a transaction, under a lease: what it is to be sent is
 planned then and kept, with the ids of the notifications. They are sent in no transaction, and what
-has become of them is recorded in a second one, which ends the lease. A process that dies between the
-two leaves the lease to its end; then another one finds the same notifications with the same ids.
+has become of them is recorded in a second one, which ends the lease. If a process dies between the
+two, the lease runs out, and another process finds the same notifications with the same ids.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
-from habitkit import ids
+from habitkit import _logging, ids
 from habitkit.alerts.domain.grouping import failed, plan, sent
 from habitkit.alerts.domain.receiver_json import receiver_state_from_dict, receiver_state_to_dict
 from habitkit.alerts.domain.receivers import ReceiverState
@@ -38,13 +38,15 @@ if TYPE_CHECKING:
     from habitkit.alerts.domain.model import AlertState
     from habitkit.alerts.domain.receivers import Notification, Receiver
     from habitkit.alerts.domain.silences import Silence
-    from habitkit.alerts.sending import Outcome
+    from habitkit.alerts.sending import Outcome, Senders
     from habitkit.alerts.store import GroupRow
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
 __all__ = ["Delivered", "Kept", "deliver", "load_receiver"]
+
+_log = _logging.logger("alerts")
 
 _LEASE_SECONDS = 60
 """How long a receiver is left to who claimed it, beyond the time that sending may take."""
@@ -72,7 +74,7 @@ class Kept:
         error: Why the last one that failed did; None if none has to be sent again.
     """
 
-    state: ReceiverState = ReceiverState()
+    state: ReceiverState = field(factory=ReceiverState)
     error: str | None = None
 
 
@@ -115,9 +117,10 @@ def deliver(settings: KitSettings) -> Steps[Delivered]:
             claims.append(claim)
     jobs = [Job(claim.receiver, claim.notifications) for claim in claims]
     if jobs:
-        yield from send_all(settings.residents.of("alerts"), jobs, own.send_seconds)
+        senders = cast("Senders", settings.residents.of("alerts"))
+        yield from send_all(senders, jobs, own.send_seconds)
     for claim, job in zip(claims, jobs, strict=True):
-        failures += [Failure(job.receiver.name, it.error) for it in job.outcomes if it.error]
+        failures += [_failure(job.receiver, it.error) for it in job.outcomes if it.error]
         call = Call(_record, (claim, tuple(job.outcomes)))
         yield from _for_one(claim.receiver, call, failures)
     count = sum(it.error is None for job in jobs for it in job.outcomes)
@@ -131,8 +134,16 @@ def _for_one(receiver: Receiver, call: Call, failures: list[Failure]) -> Steps[A
     except (UsageError, ConfigurationError):
         raise
     except Exception as error:  # noqa: BLE001 - see above
-        failures.append(Failure(receiver.name, reason(error)))
+        failures.append(_failure(receiver, reason(error)))
         return None
+
+
+def _failure(receiver: Receiver, error: str) -> Failure:
+    """Return the failure of a receiver, and log it."""
+    message = "a receiver did not accept a notification of alerts"
+    name = receiver.name
+    _logging.warn(_log, "alerts.not_sent", message, key=name, receiver=name, error=error)
+    return Failure(name, error)
 
 
 def load_receiver(row: ReceiverRow | None) -> Kept:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from habitkit import ids
+from habitkit import _logging, ids
 from habitkit.alerts.domain.advance import advance
 from habitkit.alerts.domain.labels import ALERTNAME
-from habitkit.alerts.domain.model import AlertState, Observed, RuleState
+from habitkit.alerts.domain.model import Observed, RuleState
 from habitkit.alerts.domain.state_json import rule_state_from_dict, rule_state_to_dict
 from habitkit.alerts.events import AlertFired, AlertResolved
 from habitkit.alerts.settings import AlertSettings
@@ -22,12 +21,12 @@ from habitkit.errors import ConfigurationError, UsageError
 from habitkit.journal.domain.model import Failure
 from habitkit.journal.domain.rules import reason
 from habitkit.metrics.domain.expressions import parts
-from habitkit.metrics.errors import SeriesUnavailable
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from habitkit.alerts.domain.model import AlertState
     from habitkit.alerts.domain.rules import Alert, AlertGroup
     from habitkit.events import Event
     from habitkit.metrics.base import BaseMetrics
@@ -39,12 +38,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluated", "evaluate_groups", "load_states"]
 
-_log = logging.getLogger("habitkit.alerts")
+_log = _logging.logger("alerts")
 
 _OFFSET_SECONDS = 15
 """How long the other writers have to flush the end of the data, where they share the store."""
 
 _SKEW = timedelta(minutes=2)
+_REMOVED_AFTER = timedelta(minutes=15)
 _SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -99,7 +99,7 @@ def evaluate_groups(settings: KitSettings, limit: int = 1000) -> Steps[Evaluated
         except (UsageError, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001 - one group must not stop the others
-            failures.append(Failure(group.name, reason(error)))
+            failures.append(_failure(group.name, reason(error)))
             continue
         if found is None:
             continue
@@ -149,8 +149,11 @@ def _observe(
     if metrics.series.shared:  # or a query does it
         try:
             yield from metrics.steps.flush()
-        except SeriesUnavailable as error:
-            _log.warning("cannot flush the metrics before alerts are evaluated: %s", error)
+        except (UsageError, ConfigurationError):
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            message = "metrics cannot be stored before alerts are evaluated"
+            _logging.warn(_log, "metrics.not_flushed", message, error=reason(error))
     observed: dict[str, dict[str, Observed]] = {}
     for at in sorted({instants[group.name] for group in groups}):
         here = [group for group in groups if instants[group.name] == at]
@@ -160,7 +163,9 @@ def _observe(
         wanted = [it for plan in plans.values() for it in plan.values()]
         try:
             found = yield from metrics.steps.query_all(wanted, _seconds(at))
-        except SeriesUnavailable as error:
+        except (UsageError, ConfigurationError):
+            raise
+        except Exception as error:  # noqa: BLE001 - it is the rules that fail
             found = [error] * len(wanted)
         results = {id(it): result for it, result in zip(wanted, found, strict=True)}
         for (group, key), plan in plans.items():
@@ -174,8 +179,8 @@ def _expressions(rule: Alert) -> dict[str, Expression]:
     found = {"when": rule.when}
     if rule.until is not None:
         found["until"] = rule.until
-    _, left = parts(rule.when)
-    if left is not None:
+    compares, left = parts(rule.when)
+    if compares and (rule.no_data != "ok" or rule.until is not None):  # else it is not used
         found["left"] = left
     return found
 
@@ -210,43 +215,68 @@ def _evaluate(
     failures: list[Failure] = []
     for rule in group.rules:
         state = before.pop(rule.key, None) or RuleState()
-        advanced = advance(
+        after = advance(
             rule,
             state,
             observed[rule.key],
             at,
             every_seconds=group.every_seconds,
             limit=group.limit,
-        )
-        states[rule.key] = rule_state_to_dict(advanced.state)
-        if advanced.state.error is not None:
-            failures.append(Failure(f"{group.name}: {rule.name}", advanced.state.error))
-        for change in advanced.changes:
-            if change.kind == "firing":
-                events.append(_fired(owner, at, group, change.alert))
-            elif change.kind == "resolved":
-                events.append(_resolved(owner, at, group, change.alert))
-    for state in before.values():  # of rules that are gone
-        firing = (it for it in state.alerts.values() if it.phase == "firing")
-        events += [_resolved(owner, at, group, it, "removed") for it in firing]
+        ).state
+        states[rule.key] = rule_state_to_dict(after)
+        events += _changes(owner, at, group, state, after)
+        if after.error is not None:
+            failures.append(_failure(f"{group.name}: {rule.name}", after.error))
+    for key, state in before.items():  # of rules that this process does not know
+        if _is_removed(state, at):
+            events += _changes(owner, at, group, state, RuleState())
+        else:
+            states[key] = rule_state_to_dict(state)
     tx.port(ALERTS).put_group(GroupRow(group.name, at, json.dumps(states, separators=(",", ":"))))
     tx.emit(owner, events)
     return _Done(events, failures)
 
 
-def _fired(owner: str, at: datetime, group: AlertGroup, alert: AlertState) -> Event:
-    labels = dict(alert.labels)
-    value = _finite(alert.value)
-    return AlertFired(owner, at, group.name, labels[ALERTNAME], labels, value, alert.reason)
+def _is_removed(state: RuleState, at: datetime) -> bool:
+    """Tell whether nobody has evaluated a rule for so long that there is none any more.
+
+    While a new version of an app is rolled out, other processes may still have it, or already.
+    """
+    last = state.evaluated_at
+    return last is None or not timedelta(0) <= at - last <= _REMOVED_AFTER
 
 
-def _resolved(
-    owner: str, at: datetime, group: AlertGroup, alert: AlertState, why: str | None = None
-) -> Event:
-    labels = dict(alert.labels)
-    return AlertResolved(
-        owner, at, group.name, labels[ALERTNAME], labels, alert.reason if why is None else why
-    )
+def _changes(
+    owner: str, at: datetime, group: AlertGroup, before: RuleState, after: RuleState
+) -> list[Event]:
+    """Return the events of alerts that fire now and did not, or the reverse, by labels."""
+    events: list[Event] = []
+    for labels in sorted({*before.alerts, *after.alerts}):
+        old, new = before.alerts.get(labels), after.alerts.get(labels)
+        fired, fires = (it is not None and it.phase == "firing" for it in (old, new))
+        of = dict(labels)
+        where = (owner, at, group.name, of[ALERTNAME], of)
+        if fires and not fired and new is not None:
+            events.append(AlertFired(*where, _finite(new.value), new.reason))
+        elif fired and not fires:
+            events.append(AlertResolved(*where, _why(new)))
+    return events
+
+
+def _why(ended: AlertState | None) -> str:
+    """Return why an alert does not fire any more, other than that it is false."""
+    if ended is None:
+        return "removed"
+    if ended.phase == "pending":
+        return "pending"
+    return "limit" if ended.reason == "limit" else ""
+
+
+def _failure(what: str, error: str) -> Failure:
+    """Return the failure of a group or rule, and log it."""
+    message = "alert rules cannot be evaluated"
+    _logging.warn(_log, "alerts.not_evaluated", message, key=what, of=what, error=error)
+    return Failure(what, error)
 
 
 def _finite(value: float) -> float | None:

@@ -38,7 +38,8 @@ class AlertResolved(Event):
         group: The group of its rule.
         alert: The name of its rule.
         labels: Its labels by name, ``alertname`` among them.
-        reason: ``limit`` if its rule had too many alerts, ``removed`` if its rule is gone, else
+        reason: ``limit`` if its rule had too many alerts, ``pending`` if it waits again because
+            ``for_`` was raised, ``removed`` if nobody has evaluated its rule for 15 minutes, else
             empty.
     """
 

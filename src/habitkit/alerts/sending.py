@@ -101,7 +101,7 @@ class _Sending:
         return self._thread.is_alive()
 
     def wait(self, seconds: float, timeout_seconds: float) -> None:
-        """Wait for the thread, and fill in the outcomes so far; one that hangs ends after what it sends."""
+        """Wait for the thread, let it send nothing else, and fill in the outcomes so far."""
         self._thread.join(max(seconds, 0))
         self.stopped = True
         alive = self.alive  # asked first: a thread that has ended has all of its outcomes

@@ -48,11 +48,11 @@ def silence(
     Raises:
         InvalidInput: If a value is not what is expected.
     """
-    made = Silence(tx.new_id(), match, tx.now, storable_instant(ends, "ends"), by, comment)  # type: ignore[arg-type]
+    made = Silence(tx.new_id(), match, tx.now, storable_instant(ends, "ends"), by, comment)
     for name, matcher in made.match:
         if not all(map(storable, matcher.values)):
-            expected = "texts in valid UTF-8 without NUL"
-            raise InvalidInput(f"match: {name}", given=matcher, expected=expected)
+            place, expected = f"match: {name}", "texts in valid UTF-8 without NUL"
+            raise InvalidInput(place, given=matcher, expected=expected)
     content = match_to_dict(made.match)
     row = SilenceRow(made.id, content, made.starts, made.ends, made.by, made.comment)
     tx.port(ALERTS).put_silence(row)

@@ -6,10 +6,8 @@ from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from habitkit.metrics.async_metrics import AsyncMetrics
-    from habitkit.metrics.base import FoldedAttribute
-    from habitkit.metrics.domain.expressions import (
-        ALL,
-        Expression,
+    from habitkit.metrics.domain.expressions import Expression
+    from habitkit.metrics.domain.functions import (
         absent,
         count,
         fraction,
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
         topk,
         total,
     )
-    from habitkit.metrics.domain.matchers import matches, not_, one_of
+    from habitkit.metrics.domain.matchers import ALL, matches, not_, one_of
     from habitkit.metrics.domain.series import Series
     from habitkit.metrics.domain.sketch import Sketch
     from habitkit.metrics.domain.tiers import Tier
@@ -42,6 +40,7 @@ if TYPE_CHECKING:
     )
     from habitkit.metrics.instruments import Counter, Distribution, Gauge
     from habitkit.metrics.metrics import Metrics
+    from habitkit.metrics.options import FoldedAttribute
 
 __all__ = [
     "ALL",
@@ -89,7 +88,7 @@ _MODULES = (
     "errors",
     *(f"domain.{name}" for name in ("series", "sketch", "tiers", "totals")),
     "metrics",
-    "base",
+    "options",
     "instruments",
     *(f"domain.{name}" for name in ("expressions", "functions", "matchers", "vectors")),
     "async_metrics",

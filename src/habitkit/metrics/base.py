@@ -7,8 +7,6 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from attrs import frozen
-
 from habitkit import _logging, clock
 from habitkit._fork import call_after_fork
 from habitkit.errors import ConfigurationError
@@ -19,64 +17,27 @@ from habitkit.metrics.domain.totals import Total
 from habitkit.metrics.errors import InvalidMetric, MetricConflict
 from habitkit.metrics.exporting import Exporting
 from habitkit.metrics.instruments import Counter, Distribution, Gauge, Instrument
+from habitkit.metrics.options import FoldedAttribute, expect_options
 from habitkit.metrics.recording import Recorder
 from habitkit.metrics.steps import MetricsSteps
 from habitkit.plugins import memory_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypedDict, Unpack
+    from typing import Unpack
 
     from habitkit.metrics.domain.series import Across, Labels, Series
-    from habitkit.metrics.port import AsyncSeriesStore, Exporter, SeriesStore
-
-    class MetricsOptions(TypedDict, total=False):
-        """The options of metrics; what is left out has its default.
-
-        Attributes:
-            strict: Raise where something cannot be recorded, instead of dropping it; for tests.
-            max_series: How many series a metric may have in this process.
-            max_values: How many values an attribute of a metric may have.
-            ticks: A monotonic clock, in nanoseconds.
-            wall_ns: The wall clock, in nanoseconds since 1970.
-            exporters: Send what was recorded elsewhere at each flush.
-        """
-
-        strict: bool
-        max_series: int
-        max_values: int
-        ticks: Callable[[], int]
-        wall_ns: Callable[[], int]
-        exporters: Sequence[Exporter]
+    from habitkit.metrics.options import MetricsOptions
+    from habitkit.metrics.port import AsyncSeriesStore, SeriesStore
 
 
-__all__ = ["BaseMetrics", "FoldedAttribute"]
+__all__ = ["BaseMetrics"]
 
 I = TypeVar("I", bound=Instrument[Any])  # noqa: E741 - an instrument
-_OPTIONS = {"exporters", "max_series", "max_values", "strict", "ticks", "wall_ns"}
 _ACROSS = ("last", "sum", "min", "max", "mean")
 _NS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _log = _logging.logger("metrics")
-
-
-@frozen
-class FoldedAttribute:
-    """An attribute that had too many values, or was part of too many combinations.
-
-    Attributes:
-        metric: The metric.
-        attribute: The attribute.
-        count: How many recordings had it replaced by ``(other)`` in this process.
-        since: When the metric's first one was.
-        examples: The first five values that were replaced.
-    """
-
-    metric: str
-    attribute: str
-    count: int
-    since: datetime
-    examples: tuple[str, ...]
 
 
 class BaseMetrics:
@@ -95,13 +56,7 @@ class BaseMetrics:
             ConfigurationError: If an argument is not what is expected.
             TypeError: If there is no option of a name.
         """
-        unknown = sorted(options.keys() - _OPTIONS)
-        if unknown:
-            expected = ", ".join(sorted(_OPTIONS))
-            msg = (
-                f"{type(self).__name__}() has no option {unknown[0]!r}; expected one of {expected}"
-            )
-            raise TypeError(msg)
+        expect_options(type(self).__name__, options)
         self._expect_series(series)
         self.owns_series = series is None
         self.series: Any = memory_series() if series is None else series
@@ -117,13 +72,9 @@ class BaseMetrics:
         exporters = options.get("exporters", ())
         self._lock = threading.Lock()
         self._instruments: dict[str, Instrument[Any]] = {}
-        step = self.series.tiers[0].step_seconds
-        self._recorder = Recorder(
-            step, self._now_ns, self._drop, self._fold, strict=self.strict, exports=bool(exporters)
-        )
-        self._lenient = Recorder(
-            step, self._now_ns, self._drop, self._fold, strict=False, exports=bool(exporters)
-        )
+        shared = (self.series.tiers, self._now_ns, self._drop, self._fold)
+        self._recorder = Recorder(*shared, strict=self.strict, exports=bool(exporters))
+        self._lenient = Recorder(*shared, strict=False, exports=bool(exporters))
         self._dropped: Counter = self.built_in("habitkit_metrics_dropped")
         self._folded_since: dict[str, datetime] = {}
         self._folded: Counter = self.built_in("habitkit_metrics_folded")
@@ -334,7 +285,7 @@ _KINDS: dict[str, type[Instrument[Any]]] = {
 }
 
 
-def _own_name_free(name: str) -> str:
+def _own_name_free(name: Any) -> Any:
     """Refuse a name that begins like habitkit's own."""
     if isinstance(name, str) and name.startswith(_OURS):
         expected = f"a name that does not begin with the reserved {_OURS!r}"

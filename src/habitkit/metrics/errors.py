@@ -5,10 +5,9 @@
     └── UnknownMetric
     UsageError
     └── MetricConflict
-    HabitKitError
-    └── QueryError
-        ├── QueryTooLarge
-        └── QueryTooSlow
+    QueryError
+    ├── QueryTooLarge
+    └── QueryTooSlow
     StoreError
     └── SeriesUnavailable
 

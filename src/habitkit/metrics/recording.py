@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit.clock import instant
 from habitkit.errors import InvalidInstant
-from habitkit.metrics.domain.tiers import slot_of
+from habitkit.metrics.domain.tiers import slot_of, writable_from
 from habitkit.metrics.errors import InvalidMetric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from habitkit.metrics.domain.series import Labels, Series
+    from habitkit.metrics.domain.tiers import Tier
 
 __all__ = [
     "MOST_PENDING",
@@ -46,6 +47,7 @@ class Recorder:
     """What the records of one ``Metrics`` share.
 
     Attributes:
+        tiers: The tiers of the store.
         step: The length of a slot in seconds.
         most_pending: At how many entries a list is folded.
         now_ns: The wall clock, in nanoseconds since 1970.
@@ -57,7 +59,7 @@ class Recorder:
 
     def __init__(
         self,
-        step: int,
+        tiers: Sequence[Tier],
         now_ns: Callable[[], int],
         drop: Callable[[str, str, InvalidMetric], None],
         folded: Callable[[str, Labels, Labels], None],
@@ -66,7 +68,8 @@ class Recorder:
         exports: bool = False,
     ) -> None:
         """Keep them; a strict one folds each entry at once, so that the call raises."""
-        self.step = step
+        self.tiers = tiers
+        self.step = tiers[0].step_seconds
         self.now_ns = now_ns
         self.drop = drop
         self.folded = folded
@@ -201,9 +204,10 @@ class SeriesRecord:
             self._drop("not_an_instant", InvalidMetric("at", given=at, expected=error.expected))
             return
         second, now = at_ns // _NS, self._recorder.now_ns() // _NS
-        if not now - _LATEST_SECONDS <= second <= now + _EARLIEST_SECONDS:
+        oldest = max(now - _LATEST_SECONDS, writable_from(now, self._recorder.tiers))
+        if not oldest <= second <= now + _EARLIEST_SECONDS:
             reason = "too_late" if second < now else "too_early"
-            expected = "an instant of the last 2 hours, or of the next 60 seconds"
+            expected = f"an instant of the last {now - oldest} seconds, or of the next 60"
             self._drop(reason, InvalidMetric("at", given=second, expected=expected))
             return
         with self._lock:
@@ -269,13 +273,15 @@ class SeriesRecord:
     def _number(self, value: Any) -> float | None:
         """Return a number that can be recorded; None for one that was dropped."""
         if not isinstance(value, int | float):
-            return self._drop("not_a_number", self._bad(value, "an int or a float"))
+            self._drop("not_a_number", self._bad(value, "an int or a float"))
+            return None
         try:
             if isfinite(value):
                 return int(value) if isinstance(value, int) else float(value)
         except OverflowError:
             pass
-        return self._drop("not_finite", self._bad(value, "a finite number"))
+        self._drop("not_finite", self._bad(value, "a finite number"))
+        return None
 
     def _bad(self, value: object, expected: str) -> InvalidMetric:
         return InvalidMetric(self.series.metric, given=value, expected=expected)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from habitkit import ids
 from habitkit.clock import instant, stopwatch
 from habitkit.metrics.domain.durations import seconds
 from habitkit.metrics.domain.tiers import slot_of
@@ -19,6 +19,7 @@ from habitkit.workflow import Outside
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from typing import Literal
 
     from habitkit.metrics.base import BaseMetrics
     from habitkit.metrics.domain.expressions import Expression
@@ -59,7 +60,7 @@ class MetricsSteps:
 
     def after_fork(self) -> None:
         """Become another writer, with nothing to write."""
-        self.writer = _new_writer()
+        self.writer = ids.random_number()
         self._busy = threading.Lock()
         self._late: list[list[Point]] = []
         self.flushed_at: int | None = None
@@ -93,7 +94,7 @@ class MetricsSteps:
         written: list[_Written] = []
         late: list[Point] = []
         step = metrics.series.tiers[0].step_seconds
-        late_writer = _new_writer()
+        late_writer = ids.random_number()
         for instrument in metrics.instruments():
             instrument.observe()
             for record in instrument.records():
@@ -158,7 +159,11 @@ class MetricsSteps:
         return found
 
     def query_all(
-        self, expressions: Sequence[Expression | str], at: int, *, unknown: str = "empty"
+        self,
+        expressions: Sequence[Expression | str],
+        at: int,
+        *,
+        unknown: Literal["error", "empty"] = "empty",
     ) -> Steps[Sequence[Vector | Exception]]:
         """Evaluate expressions at one instant; what fails is returned in its place."""
         from habitkit.metrics import queries  # noqa: PLC0415 - who only records does not query
@@ -208,8 +213,3 @@ class MetricsSteps:
         if at is None:
             return slot_of(self._metrics.now(), self._metrics.series.tiers[0].step_seconds)
         return int(instant(at, name).timestamp())
-
-
-def _new_writer() -> int:
-    """Return a number for a writer, from 1 to 2**62."""
-    return 1 + (int.from_bytes(os.urandom(8)) >> 2)

@@ -12,9 +12,7 @@ from attrs import Factory, define
 import habitkit.testing
 from habitkit.alerts.domain.receivers import Notification, Receiver
 from habitkit.alerts.domain.rules import Alert, AlertGroup
-from habitkit.alerts.service import AlertService
 from habitkit.alerts.settings import AlertSettings
-from habitkit.binding import Sync
 from habitkit.metrics.domain.expressions import Aggregate, Binary, Number
 from habitkit.metrics.domain.functions import last
 from habitkit.metrics.domain.matchers import ALL
@@ -116,7 +114,7 @@ class World:
         self, store: Store, settings: AlertSettings, samples: Samples | None = None
     ) -> None:
         self.kit = habitkit.testing.kit(store=store, alerts=settings)
-        self.alerts = AlertService[Sync](self.kit._runner)
+        self.alerts = self.kit.alerts
         self.samples = Samples() if samples is None else samples
         self.kit._runner.settings.kit_metrics.made = self.samples
 

@@ -12,11 +12,9 @@ import pytest
 
 from habitkit.alerts.domain.receivers import Notification
 from habitkit.alerts.rounds import evaluate
-from habitkit.alerts.service import AlertService
 from habitkit.alerts.settings import AlertSettings
 from habitkit.alerts.store import ALERTS, ReceiverRow
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.binding import Async
 from habitkit.kit import AsyncHabitKit
 from habitkit.store import Store
 from habitkit.testing.contracts._threads import THREADS, all_of
@@ -120,6 +118,19 @@ def test_a_receiver_that_hangs_stops_no_other_and_is_not_called_again(store: Sto
     world.evaluate(seconds=600)
     assert inbox.told == [FIRING, ("firing", ["us"])]
     assert world.alerts.status().receivers[0].waiting == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_receiver_that_ends_its_thread_has_not_sent(store: Store) -> None:
+    def leave(_: Notification) -> None:
+        raise SystemExit
+
+    world = world_of(store, receiver(leave))
+
+    (failure,) = world.evaluate(6).failures
+
+    assert failure.error == "the thread that was sending it has ended"
+    assert world.alerts.status().receivers[0].waiting == 1
 
 
 def test_evaluators_at_once_send_each_notification_once(store: Store) -> None:
@@ -261,10 +272,12 @@ def test_a_coroutine_function_needs_an_async_kit(store: Store) -> None:
     async def send(_: Notification) -> None:
         pytest.fail("nobody awaits it")
 
+    def hidden(notification: Notification) -> Any:
+        return send(notification)
+
     inbox = Inbox()
-    world = world_of(
-        store, receiver(send), receiver(lambda it: send(it), "hidden"), receiver(inbox, "plain")
-    )
+    receivers = [receiver(send), receiver(hidden, "hidden"), receiver(inbox, "plain")]
+    world = world_of(store, *receivers)
 
     report = world.evaluate(6)
 
@@ -300,7 +313,7 @@ def test_an_async_kit_awaits_coroutine_functions_and_cancels_those_that_hang(sto
             samples: Any = Samples()
             kit._runner.settings.kit_metrics.made = samples
             samples.set("depth", 6)
-            alerts = AlertService[Async](kit._runner)
+            alerts = kit.alerts
             return await alerts.evaluate(), await alerts.active(), await alerts.status()
 
     report, active, status = asyncio.run(run())

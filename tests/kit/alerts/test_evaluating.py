@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+import habitkit.testing
+from habitkit import subscribe
 from habitkit.alerts.domain.rules import Alert
+from habitkit.alerts.events import AlertFired
 from habitkit.alerts.settings import AlertSettings
 from habitkit.alerts.store import ALERTS, GroupRow
 from habitkit.errors import ConfigurationError
-from habitkit.metrics.domain.functions import last
+from habitkit.metrics.domain.functions import last, rate
 from habitkit.metrics.domain.matchers import ALL
 from habitkit.metrics.errors import QueryTooLarge, SeriesUnavailable
 from habitkit.store import Store
@@ -151,14 +154,16 @@ def test_while_the_series_cannot_be_read_no_alert_changes(store: Store) -> None:
     world = World(store, AlertSettings(groups=[group()]), samples)
     world.evaluate(6, seconds=75)
 
-    samples.down = SeriesUnavailable("sql", "gone")
-    broken = world.evaluate(0)
-    samples.down = None
-    whole = world.evaluate(0)
+    reports = []
+    for samples.down in (SeriesUnavailable("sql", "gone"), OSError("no route"), None):
+        reports.append(world.evaluate(0))
 
-    (failure,) = broken.failures
-    assert failure.error == "SeriesUnavailable: the time series in sql are unavailable: gone"
-    assert [(it.resolved, bool(it.evaluated)) for it in (broken, whole)] == [(0, True), (1, True)]
+    assert [[(it.id, it.error) for it in report.failures] for report in reports] == [
+        [("app: Deep", "SeriesUnavailable: the time series in sql are unavailable: gone")],
+        [("app: Deep", "OSError: no route")],
+        [],
+    ]
+    assert [(it.resolved, len(it.evaluated)) for it in reports] == [(0, 1), (0, 1), (1, 1)]
 
 
 def test_a_group_that_cannot_be_evaluated_stops_no_other(store: Store) -> None:
@@ -175,6 +180,23 @@ def test_a_group_that_cannot_be_evaluated_stops_no_other(store: Store) -> None:
     assert world.kit.read(lambda tx: tx.port(ALERTS).group("b")) == row
 
 
+def test_what_a_rule_says_of_missing_data_and_of_its_end_is_asked_too(store: Store) -> None:
+    ends = last("depth", by=ALL) < 3
+    rules = [deep("Gone", 100, no_data="alert"), deep("Sticky", until=ends)]
+    world = World(store, AlertSettings(groups=[group(*rules)]))
+
+    for value in (6, 4, 2, 4):
+        world.evaluate(value)
+    world.samples.of["depth"] = {}
+    world.evaluate()
+
+    assert events_of(world) == [
+        ("AlertFired", "Sticky", ""),
+        ("AlertResolved", "Sticky", ""),
+        ("AlertFired", "Gone", "no_data"),
+    ]
+
+
 def test_a_rule_with_more_alerts_than_the_limit_fails_and_its_alerts_end(store: Store) -> None:
     world = World(store, AlertSettings(groups=[group(limit=1)]))
     world.evaluate(6)
@@ -184,23 +206,47 @@ def test_a_rule_with_more_alerts_than_the_limit_fails_and_its_alerts_end(store: 
 
     assert [it.id for it in report.failures] == ["app: Deep"]
     assert "limit is 1" in report.failures[0].error
-    assert world.events() == [FIRED, RESOLVED]
+    assert events_of(world) == [("AlertFired", "Deep", ""), ("AlertResolved", "Deep", "limit")]
 
 
-def test_the_alerts_of_a_rule_that_is_gone_are_resolved(store: Store) -> None:
-    world = World(store, AlertSettings(groups=[group(deep(), deep("Kept"))]))
-    world.evaluate(6)
-
+def test_the_alerts_of_a_rule_that_nobody_evaluates_any_more_are_resolved(store: Store) -> None:
+    both = AlertSettings(groups=[group(deep(), deep("Kept"))])
+    world = World(store, both)
     after = World(store, AlertSettings(groups=[group(deep("Kept"))]), world.samples)
-    after.kit.clock.set(world.kit.clock.now())
-    report = after.evaluate(6)
+    for _ in range(4):  # while processes of both kinds evaluate
+        world.evaluate(6)
+        after.kit.clock.set(world.kit.clock.now())
+        after.evaluate()
+        world.kit.clock.set(after.kit.clock.now())
+    assert events_of(world) == [("AlertFired", "Deep", ""), ("AlertFired", "Kept", "")]
 
-    page = after.kit.read(lambda tx: tx.stores.events.page("habitkit:alerts/app", None, 10))
-    assert report.resolved == 1
-    assert [(it.type, it.fields["alert"], it.fields["reason"]) for it in page] == [
-        *(("AlertFired", name, "") for name in ("Deep", "Kept")),
-        ("AlertResolved", "Deep", "removed"),
+    reports = [after.evaluate(6).resolved for _ in range(15)]
+
+    assert reports == [0] * 14 + [1]
+    assert events_of(world)[2:] == [("AlertResolved", "Deep", "removed")]
+
+
+def test_an_alert_that_waits_again_as_its_rule_was_changed_does_not_fire(store: Store) -> None:
+    world = World(store, AlertSettings(groups=[group(deep(for_="5m"))]))
+    for _ in range(7):
+        world.evaluate(6)
+    longer = World(store, AlertSettings(groups=[group(deep(for_="10m"))]), world.samples)
+    longer.kit.clock.set(world.kit.clock.now())
+
+    reports = [longer.evaluate(6) for _ in range(4)]
+
+    assert [(it.fired, it.resolved) for it in reports] == [(0, 1), (0, 0), (0, 0), (1, 0)]
+    assert events_of(world) == [
+        ("AlertFired", "Deep", ""),
+        ("AlertResolved", "Deep", "pending"),
+        ("AlertFired", "Deep", ""),
     ]
+
+
+def events_of(world: World) -> list[tuple[str, str, str]]:
+    """Return type, rule and reason of the events of a group."""
+    page = world.kit.read(lambda tx: tx.stores.events.page("habitkit:alerts/app", None, 10))
+    return [(it.type, it.fields["alert"], it.fields["reason"]) for it in page]
 
 
 def test_values_that_json_cannot_hold_are_none_in_events(store: Store) -> None:
@@ -239,3 +285,33 @@ def test_settings_that_are_not_as_expected_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         AlertSettings(**options)
+
+
+def test_a_rule_on_real_metrics_fires_and_its_events_can_be_subscribed_to() -> None:
+    fired: list[Any] = []
+    rules = [
+        Alert("Deep", last("depth", by=("zone",)) > 5, no_data="alert"),
+        Alert("Errors", rate("errors", "1m") / rate("requests", "1m") > 0.5),
+        Alert("Unknown", last("nobody") > 1),
+    ]
+    kit = habitkit.testing.kit(
+        alerts=AlertSettings(groups=[group(*rules)]),
+        subscribers=[subscribe(AlertFired, fired.append)],
+    )
+    reports = []
+    for count in (1, 2):
+        kit.clock.advance(seconds=55)
+        kit.metrics.gauge("depth").set(4 * count, {"zone": "eu"})
+        kit.metrics.counter("requests").add(10)
+        kit.metrics.counter("errors").add(4 * count)
+        kit.clock.advance(seconds=5)
+        reports.append(kit.alerts.evaluate())
+
+    kit.relay.run_once()
+
+    assert [(it.fired, it.failures) for it in reports] == [(0, ()), (2, ())]
+    assert [(it.type, it.fields["alert"], it.fields["value"]) for it in fired] == [
+        ("AlertFired", "Deep", 8),
+        ("AlertFired", "Errors", pytest.approx(0.8)),
+    ]
+    assert [it.labels.get("zone") for it in kit.alerts.active()] == ["eu", None]

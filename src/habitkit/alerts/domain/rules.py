@@ -16,7 +16,10 @@ from habitkit.errors import InvalidInput
 from habitkit.metrics.domain.durations import seconds
 from habitkit.metrics.domain.expressions import Expression, parts
 
-__all__ = ["Alert", "AlertGroup", "Flap", "NoData"]
+__all__ = ["MOST_CHANGES", "Alert", "AlertGroup", "Flap", "NoData"]
+
+MOST_CHANGES = 100
+"""The most that ``Flap.changes`` can be."""
 
 NoData: TypeAlias = Literal["ok", "keep", "alert"]
 """What a label set is whose samples are gone: false, as it was, or true."""
@@ -24,7 +27,6 @@ NoData: TypeAlias = Literal["ok", "keep", "alert"]
 _LONGEST_INTERVAL = 86_400
 _LONGEST_OFFSET = 3600
 _MOST_RULES = 1000
-_MOST_CHANGES = 100
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -66,8 +68,8 @@ class Flap:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what is out of range."""
-        if not _is_number(self.changes, 2, _MOST_CHANGES):
-            expected = f"an int from 2 to {_MOST_CHANGES}"
+        if not _is_number(self.changes, 2, MOST_CHANGES):
+            expected = f"an int from 2 to {MOST_CHANGES}"
             raise InvalidInput("changes", given=self.changes, expected=expected)
         seconds(self.over, "over")
 

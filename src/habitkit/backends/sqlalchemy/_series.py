@@ -6,11 +6,11 @@ mark is a row of its writer's own, so that no flush waits for another one.
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, bindparam, delete, select, tuple_
 
+from habitkit import ids
 from habitkit.backends.sqlalchemy._known_series import (
     KnownSeriesRows,
     PostgresKnownSeriesRows,
@@ -42,6 +42,7 @@ __all__ = ["SeriesRows", "series_rows_of"]
 _STEP, _SLOT, _FROM, _UNTIL = (
     bindparam(name, type_=BigInteger()) for name in ("of_step", "of_slot", "start", "until")
 )
+_LARGEST = 2**63 - 1
 _COUNT = bindparam("count", type_=BigInteger())
 _POINT_KEY = tuple(points.primary_key)
 _MARK_KEY = tuple(marks.primary_key)
@@ -135,7 +136,7 @@ class SeriesRows(KnownSeriesRows):
 
     def mark(self, wanted: Iterable[tuple[int, int, int]]) -> None:
         """Mark slots to be rolled up, each given as step, slot and writer."""
-        token = secrets.randbits(62)
+        token = ids.random_number()
         rows = [
             {"row_step": step, "row_slot": slot, "row_writer": writer, "row_token": token}
             for step, slot, writer in sorted(wanted)

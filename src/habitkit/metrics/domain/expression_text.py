@@ -21,14 +21,14 @@ def text(expression: Expression) -> str:
         case Number(value=value):
             return repr(value)
         case Selector():
-            return f"metric({repr(expression.name) + _where(expression, ', ')})"
+            return _call("metric", repr(expression.name) + _where(expression, ", "))
         case Aggregate():
             return _aggregate(expression)
         case Binary():
             return _binary(expression)
         case Transform():
             return _transform(expression)
-    return "now()"
+    return _call("now")
 
 
 def _binary(it: Binary) -> str:
@@ -40,7 +40,7 @@ def _binary(it: Binary) -> str:
 def _transform(it: Transform) -> str:
     if it.function == "ago":
         return f"{_operand(it.of)}.ago({text_of(it.argument or 0)!r})"
-    return f"{it.function}({f'{it.argument}, ' if it.argument else ''}{text(it.of)})"
+    return _call(it.function, *([str(it.argument)] if it.argument else []), text(it.of))
 
 
 def _aggregate(leaf: Aggregate) -> str:
@@ -50,7 +50,11 @@ def _aggregate(leaf: Aggregate) -> str:
     if leaf.function == "fraction":
         shown.append(f"below={leaf.argument!r}")
     by = f", by={leaf.by!r}" if leaf.by is not None else ""
-    return f"{leaf.function}({', '.join(shown)}{_where(leaf.of, ', where=')}{by})"
+    return _call(leaf.function, ", ".join(shown) + _where(leaf.of, ", where=") + by)
+
+
+def _call(function: str, *arguments: str) -> str:
+    return f"{function}({', '.join(arguments)})"
 
 
 def _where(selector: Selector, before: str) -> str:

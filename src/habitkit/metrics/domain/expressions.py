@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from habitkit.metrics.domain.durations import seconds
 from habitkit.metrics.domain.matchers import ALL, By, Matcher
@@ -130,7 +130,7 @@ class Expression(Operators):
         return text(self)
 
 
-def as_expression(value: object) -> Expression:
+def as_expression(value: Any) -> Expression:
     """Return an operand as an expression: a number becomes one, and a selector its last value.
 
     Raises:
@@ -138,7 +138,7 @@ def as_expression(value: object) -> Expression:
     """
     if isinstance(value, Selector):
         return Aggregate("last", value, INSTANT_SECONDS, ALL)
-    return value if isinstance(value, Expression) else Number(value)  # type: ignore[arg-type]
+    return value if isinstance(value, Expression) else Number(value)
 
 
 def parts(expression: Expression) -> tuple[bool, Expression]:
@@ -172,12 +172,13 @@ class Number(Expression):
         value: A finite one; a whole one stays an int.
     """
 
-    value: float = field()
+    value: float
 
-    @value.validator
-    def _expect_number(self, _: object, value: object) -> None:
-        if type(value) not in {int, float} or not abs(value) <= _LARGEST:  # type: ignore[arg-type]
-            raise InvalidMetric("operand", given=value, expected="an expression or a finite number")
+    def __attrs_post_init__(self) -> None:
+        """Refuse what is no finite number."""
+        if type(self.value) not in {int, float} or not abs(self.value) <= _LARGEST:
+            expected = "an expression or a finite number"
+            raise InvalidMetric("operand", given=self.value, expected=expected)
 
     @property
     def is_scalar(self) -> bool:
