@@ -26,17 +26,18 @@ from benchmarks.metrics_peers import (
     ATTRIBUTES,
     EXPLICIT,
     PROMETHEUS,
+    one_by_one,
     peers,
 )
 from benchmarks.start_up import start
 from habitkit.metrics import Metrics, Sketch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from benchmarks._duel import Side, Size
-    from benchmarks.metrics_peers import Record
+    from benchmarks.metrics_peers import Record, RecordAll
 
 __all__ = ["QUANTILES", "TASKS", "TURNS", "measure"]
 
@@ -89,13 +90,15 @@ def _recording(size: Size, advance: Callable[[], object]) -> list[Row]:
     }
     own = Metrics().distribution("load", unit="seconds")
     page, zone = ATTRIBUTES.values()
-    by_attributes = {
-        KIT: lambda value: own.record(value, {"page": page, "zone": zone}),
-        **labelled,
-    }
+
+    def by_attributes(values: Iterable[float]) -> None:
+        for value in values:
+            own.record(value, {"page": page, "zone": zone})
+
+    plain = {name: one_by_one(it) for name, it in {KIT: own.bind().record, **bound}.items()}
     rows = [
-        *_beside("bound", _alone(size, {KIT: own.bind().record, **bound}, advance), GOALS),
-        *_beside("two attributes", _alone(size, by_attributes, advance), GOALS),
+        *_beside("bound", _alone(size, plain, advance), GOALS),
+        *_beside("two attributes", _alone(size, {KIT: by_attributes, **labelled}, advance), GOALS),
     ]
     fast = {name: record for name, record in bound.items() if name in {PROMETHEUS, EXPLICIT}}
     times = _in_threads(size, fast, advance)
@@ -103,7 +106,7 @@ def _recording(size: Size, advance: Callable[[], object]) -> list[Row]:
 
 
 def _alone(
-    size: Size, records: Mapping[str, Record], advance: Callable[[], object]
+    size: Size, records: Mapping[str, RecordAll], advance: Callable[[], object]
 ) -> dict[str, list[float]]:
     """Let one thread record the values with each."""
     some = evolve(size, block=max(size.block // 10, 1), warm_up=2)
@@ -111,13 +114,12 @@ def _alone(
     return dict(zip(records, take_turns(some, count(), sides, advance), strict=True))
 
 
-def _recorded(record: Record) -> Side:
+def _recorded(record_all: RecordAll) -> Side:
     def side(items: Sequence[Any]) -> Block:
         seconds = []
         for _ in items:
             started = perf_counter()
-            for value in VALUES:
-                record(value)
+            record_all(VALUES)
             seconds.append((perf_counter() - started) / len(VALUES))
         return Block(seconds, [])
 
@@ -206,26 +208,25 @@ def _bytes(size: Size) -> list[Row]:
     """What a series of 1,000 values takes: in the process, and, of the kit, as a stored point."""
     series, values = min(size.block * 10, 200), VALUES[:1000]
     load = Metrics(max_series=series, max_values=series).distribution("load")
-    new: dict[str, Callable[[int], Record]] = {
-        KIT: lambda number: load.bind({"page": f"{number}", "zone": "eu"}).record
+    new: dict[str, Callable[[int], RecordAll]] = {
+        KIT: lambda number: one_by_one(load.bind({"page": f"{number}", "zone": "eu"}).record)
     }
     for name, peer in peers().items():
         if peer.labelled is None:
-            new[name] = lambda _, name=name: peers()[name].bound  # type: ignore[misc]
+            new[name] = lambda _, name=name: one_by_one(peers()[name].bound)  # type: ignore[misc]
         else:
             new[name] = lambda number, labelled=peer.labelled: labelled(  # type: ignore[misc]
                 {"page": f"{number}", "zone": "eu"}
             )
     found = {}
     for name, of_number in new.items():
-        of_number(series)(VALUES[0])  # what is made once, and imported, is no part of a series
+        of_number(series)(VALUES[:1])  # what is made once, and imported, is no part of a series
         gc.collect()
         tracemalloc.start()
         kept = []
         for number in range(series):
-            kept.append(record := of_number(number))
-            for value in values:
-                record(value)
+            kept.append(record_all := of_number(number))
+            record_all(values)
         if name == KIT:
             for it in load.records():
                 it.fold()
@@ -257,7 +258,7 @@ def _exposition(size: Size, advance: Callable[[], object]) -> list[Row]:
 
     from habitkit.contrib.prometheus import exposition  # noqa: PLC0415 - needs it
 
-    disable_created_metrics()  # the kit sends none
+    disable_created_metrics()  # type: ignore[no-untyped-call] # the kit sends none
     registry, names = CollectorRegistry(), list(ATTRIBUTES)
     metrics, series = Metrics(), min(size.block * 10, 200)
     requests = Counter("requests", "Requests.", names, registry=registry)

@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     Record = Callable[[float], object]
+    RecordAll = Callable[[Iterable[float]], object]
 
-__all__ = ["ATTRIBUTES", "DDSKETCH", "EXPLICIT", "EXPONENTIAL", "PROMETHEUS", "Peer", "peers"]
+__all__ = [
+    "ATTRIBUTES",
+    "DDSKETCH",
+    "EXPLICIT",
+    "EXPONENTIAL",
+    "PROMETHEUS",
+    "Peer",
+    "one_by_one",
+    "peers",
+]
 
 PROMETHEUS, DDSKETCH = "prometheus_client", "ddsketch"
 EXPLICIT, EXPONENTIAL = "OpenTelemetry, explicit", "OpenTelemetry, exponential"
@@ -30,14 +40,24 @@ class Peer:
 
     Attributes:
         bound: Records a value without a lookup, or with none of attributes.
-        labelled: Returns what records a value with these two attributes, looked up at each call;
-            None if the library knows no attributes.
+        labelled: Returns what records values with these two attributes, looked up for each; None if
+            the library knows no attributes.
         quantile: Returns a quantile of what ``bound`` has recorded, as is usual with it.
     """
 
     bound: Record
-    labelled: Callable[[Mapping[str, str]], Record] | None
+    labelled: Callable[[Mapping[str, str]], RecordAll] | None
     quantile: Callable[[float], float]
+
+
+def one_by_one(record: Record) -> RecordAll:
+    """Return what records values by a call for each."""
+
+    def record_all(values: Iterable[float]) -> None:
+        for value in values:
+            record(value)
+
+    return record_all
 
 
 def peers() -> dict[str, Peer]:
@@ -59,9 +79,14 @@ def _prometheus() -> Peer:
     plain = Histogram("load", "Load.", registry=CollectorRegistry())
     by = Histogram("load", "Load.", list(ATTRIBUTES), registry=CollectorRegistry())
 
-    def labelled(attributes: Mapping[str, str]) -> Record:
+    def labelled(attributes: Mapping[str, str]) -> RecordAll:
         page, zone = attributes.values()
-        return lambda value: by.labels(page, zone).observe(value)
+
+        def record(values: Iterable[float]) -> None:
+            for value in values:
+                by.labels(page, zone).observe(value)
+
+        return record
 
     def quantile(q: float) -> float:
         (metric,) = plain.collect()
@@ -100,9 +125,14 @@ def _opentelemetry(*, exponential: bool) -> Peer:
     meter = provider.get_meter("benchmark")
     plain, by = meter.create_histogram("load"), meter.create_histogram("load_by")
 
-    def labelled(attributes: Mapping[str, str]) -> Record:
+    def labelled(attributes: Mapping[str, str]) -> RecordAll:
         page, zone = attributes.values()
-        return lambda value: by.record(value, {"page": page, "zone": zone})
+
+        def record(values: Iterable[float]) -> None:
+            for value in values:
+                by.record(value, {"page": page, "zone": zone})
+
+        return record
 
     def quantile(q: float) -> float:
         data: Any = reader.get_metrics_data()
