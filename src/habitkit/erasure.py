@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from habitkit import _codec, ids
+from habitkit.module import Module
 
 if TYPE_CHECKING:
-    from habitkit.module import Module
     from habitkit.transaction import Transaction
 
 __all__ = ["export", "forget"]
@@ -49,5 +49,6 @@ def forget(tx: Transaction, owner: str) -> dict[str, int]:
 
 
 def _keeping(tx: Transaction) -> list[Module]:
-    """Return the modules that keep something in the store; one may work without it."""
-    return [it for it in tx.modules if not it.ports or tx.supports(it.ports[0])]
+    """Return the modules that keep something of owners in the store; one may work without it."""
+    exporting = [it for it in tx.modules if type(it).export is not Module.export]
+    return [it for it in exporting if not it.ports or tx.supports(it.ports[0])]

@@ -85,7 +85,8 @@ class HabitKit(KitServices[Sync]):
         from habitkit.limits import Limiter  # noqa: PLC0415 - only where it is used
 
         limits = Limiter(plugins.memory_limits()) if self._limits is None else self._limits
-        return self._runner.settings.kit_metrics.watching(limits)
+        self._runner.settings.kit_metrics.watch(limits)
+        return limits
 
     @cached_property
     def cache(self) -> Cache:
@@ -93,12 +94,13 @@ class HabitKit(KitServices[Sync]):
         from habitkit.cache import Cache  # noqa: PLC0415 - only where it is used
 
         cache = Cache() if self._cache is None else self._cache
-        return self._runner.settings.kit_metrics.watching(cache)
+        self._runner.settings.kit_metrics.watch(cache)
+        return cache
 
     @property
     def metrics(self) -> Metrics:
         """Records and queries metrics: ``kit.metrics.counter("check_ins").add()``."""
-        return self._runner.settings.kit_metrics.get()
+        return self._runner.settings.kit_metrics.get()  # type: ignore[no-any-return]
 
     @classmethod
     def open(
@@ -221,7 +223,8 @@ class AsyncHabitKit(KitServices[Async]):
         from habitkit.limits import AsyncLimiter  # noqa: PLC0415 - only where it is used
 
         limits = AsyncLimiter(plugins.memory_limits()) if self._limits is None else self._limits
-        return self._runner.settings.kit_metrics.watching(limits)
+        self._runner.settings.kit_metrics.watch(limits)
+        return limits
 
     @cached_property
     def cache(self) -> AsyncCache:
@@ -229,12 +232,13 @@ class AsyncHabitKit(KitServices[Async]):
         from habitkit.cache import AsyncCache  # noqa: PLC0415 - only where it is used
 
         cache = AsyncCache() if self._cache is None else self._cache
-        return self._runner.settings.kit_metrics.watching(cache)
+        self._runner.settings.kit_metrics.watch(cache)
+        return cache
 
     @property
     def metrics(self) -> AsyncMetrics:
         """Records metrics, and queries them: ``await kit.metrics.query(rate("check_ins"))``."""
-        return self._runner.settings.kit_metrics.get()
+        return self._runner.settings.kit_metrics.get()  # type: ignore[no-any-return]
 
     @classmethod
     async def open(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from habitkit import plugins
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KitMetrics"]
 
-W = TypeVar("W")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,11 +80,10 @@ class KitMetrics:
         if self.made is not None:
             self.made.evaluate_alerts = evaluate
 
-    def watching(self, resident: W) -> W:
-        """Let the observer, if there is one, see what a limiter or a cache does; return it."""
+    def watch(self, resident: object) -> None:
+        """Let the observer, if there is one, see what a limiter or a cache does."""
         if (observer := self.observer) is not None:
             observer.watch(resident)
-        return resident
 
     def _make(self) -> object:
         from habitkit import metrics  # noqa: PLC0415 - only where it is used

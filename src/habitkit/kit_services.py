@@ -88,12 +88,16 @@ class KitServices(EveryOwner[M]):
         """
         return self._health_checks(level)
 
-    @cached_property
+    @property
     def _health_checks(self) -> Any:
-        from habitkit.health import running  # noqa: PLC0415 - only where it is used
+        made = self.__dict__.get("_checks")
+        if made is None:
+            from habitkit.health import running  # noqa: PLC0415 - only where it is used
 
-        asynchronous = self._runner.asynchronous
-        return (running.AsyncHealthChecks if asynchronous else running.HealthChecks)(self._runner)
+            kind = running.AsyncHealthChecks if self._runner.asynchronous else running.HealthChecks
+            # Threads that ask at the same time share one: a cached property could make several.
+            made = self.__dict__.setdefault("_checks", kind(self._runner))
+        return made
 
     sweep = workflow(sweep)
     rebuild = workflow(rebuild)

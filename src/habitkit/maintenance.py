@@ -50,7 +50,7 @@ def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
     began = 0 if observer is None else observer.ticks()
     counts: dict[str, int] = {}
     failures: list[Failure] = []
-    errors: list[Exception] = []
+    errors: dict[str, Exception] = {}
     more = False
     for module in settings.modules:
         for name, sweeper in module.sweepers().items():
@@ -59,7 +59,7 @@ def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
             except (UsageError, ConfigurationError):
                 raise
             except Exception as error:  # noqa: BLE001 - one sweeper must not stop the others
-                errors.append(error)
+                errors[name] = error
                 failures.append(Failure(name, reason(error)))
                 counts[name] = 0
                 _not_swept(name, reason(error))
@@ -71,8 +71,8 @@ def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
             more = more or swept.more
     if observer is not None:
         observer.swept(began)
-    if errors and len(errors) == len(counts):
-        raise errors[0]  # the store itself cannot be reached
+    if errors.keys() >= settings.modules[0].sweepers().keys():
+        raise next(iter(errors.values()))  # not even the journal's can begin: there is no store
     return SweepReport(counts=counts, failures=tuple(failures), more=more)
 
 

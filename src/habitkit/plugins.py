@@ -171,7 +171,7 @@ def memory_series() -> SeriesStore:
 def series_of(store: Any) -> SeriesStore | AsyncSeriesStore:
     """Return what keeps time series beside a store: in its database, or else in memory."""
     offered = getattr(store, "time_series", None)
-    return memory_series() if offered is None else offered()  # type: ignore[no-any-return]
+    return memory_series() if offered is None else offered()
 
 
 def entry_points(*, group: str) -> Iterable[EntryPoint]:

@@ -15,6 +15,7 @@ port of what needs no store, such as ``habitkit.limits.port.LimitsBackend``.
 | ``IdempotencyStore`` | records of idempotency keys | ``StoreContract`` |
 | ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
+| ``Database`` | optional: what the stores of a database tell about it | none: two methods |
 | ``Clock`` | gives the time | none: one method |
 
 A store declares in ``modules`` which modules it supports (``habits``, ``coins``,
@@ -41,6 +42,7 @@ from habitkit.journal.store import (
 from habitkit.store import (
     AsyncHostTransactions,
     AsyncStore,
+    Database,
     HostTransactions,
     Store,
     Stores,
@@ -50,6 +52,7 @@ __all__ = [
     "AsyncHostTransactions",
     "AsyncStore",
     "Clock",
+    "Database",
     "EventStore",
     "HostTransactions",
     "IdempotencyStore",

@@ -188,6 +188,8 @@ def finish(settings: KitSettings) -> Steps[None]:
     Args:
         settings: The kit's settings.
     """
+    if settings.metrics is not None:
+        settings.residents.of("metrics")  # nobody may have asked for it yet
     for resident in settings.residents.made():
         if isinstance(resident, Finishing):
             try:

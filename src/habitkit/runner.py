@@ -102,7 +102,7 @@ class SyncRunner(_Runner):
         """Run one function in one transaction."""
         observer = self.settings.observer if write else None
         if observer is not None:
-            return self._observed(observer.began(function), args, kwargs)
+            return self._observed(observer.began(function), args, kwargs)  # type: ignore[no-any-return]
         work = self.work(function, args, kwargs, write)
         return self.store.run(work, write=write, keyed=kwargs.get("idempotency_key") is not None)
 
@@ -139,8 +139,9 @@ class SyncRunner(_Runner):
     def rehearse(self, work: Callable[[Transaction], R]) -> R:
         """Run work in a transaction, undo it and return the result."""
         results: list[R] = []
+        call = self.work(rehearsal, (work, results.append), {}, write=True)
         with suppress(_Rehearsed):
-            self(rehearsal, (work, results.append), {}, write=True)
+            self.store.run(call, write=True, keyed=False)
         return results[-1]
 
 
@@ -174,7 +175,7 @@ class AsyncRunner(_Runner):
         """Run one function in one transaction."""
         observer = self.settings.observer if write else None
         if observer is not None:
-            return await self._observed(observer.began(function), args, kwargs)
+            return await self._observed(observer.began(function), args, kwargs)  # type: ignore[no-any-return]
         work = self.work(function, args, kwargs, write)
         keyed = kwargs.get("idempotency_key") is not None
         return await self.store.run(work, write=write, keyed=keyed)
@@ -217,8 +218,9 @@ class AsyncRunner(_Runner):
     async def rehearse(self, work: Callable[[Transaction], R]) -> R:
         """Run work in a transaction, undo it and return the result."""
         results: list[R] = []
+        call = self.work(rehearsal, (work, results.append), {}, write=True)
         with suppress(_Rehearsed):
-            await self(rehearsal, (work, results.append), {}, write=True)
+            await self.store.run(call, write=True, keyed=False)
         return results[-1]
 
 

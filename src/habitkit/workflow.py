@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Steps = Generator["Call | Outside", Any, "R"]
 
-__all__ = ["Call", "Outside", "drive", "drive_async", "is_coroutine_function"]
+__all__ = ["NO_RUNNER", "Call", "Outside", "drive", "drive_async", "is_coroutine_function"]
 
 R = TypeVar("R")
 
@@ -52,13 +52,27 @@ class Outside(NamedTuple):
     args: tuple[Any, ...]
 
 
-def drive(steps: Steps[R], run: SyncRunner | None) -> R:
+def _no_transaction(function: Any, *_: Any) -> Any:
+    """Refuse a transaction in a workflow that was started without a runner.
+
+    Raises:
+        TypeError: Always.
+    """
+    msg = f"{function!r} is a transaction, and this workflow has no runner for it"
+    raise TypeError(msg)
+
+
+NO_RUNNER: Any = _no_transaction
+"""Stands for the runner of a workflow whose steps are all calls to the outside."""
+
+
+def drive(steps: Steps[R], run: SyncRunner = NO_RUNNER) -> R:
     """Take the steps of a workflow one after the other; without a runner none is a transaction."""
     try:
         step = next(steps)
         while True:
             try:
-                if isinstance(step, Call) and run is not None:
+                if isinstance(step, Call):
                     reply = run(step.function, step.args, {}, step.write)
                 else:
                     reply = _call(step)
@@ -70,13 +84,13 @@ def drive(steps: Steps[R], run: SyncRunner | None) -> R:
         return end.value  # type: ignore[no-any-return]
 
 
-async def drive_async(steps: Steps[R], run: AsyncRunner | None) -> R:
+async def drive_async(steps: Steps[R], run: AsyncRunner = NO_RUNNER) -> R:
     """Take the steps of a workflow one after the other, awaiting each; ``run`` as for ``drive``."""
     try:
         step = next(steps)
         while True:
             try:
-                if isinstance(step, Call) and run is not None:
+                if isinstance(step, Call):
                     reply = await run(step.function, step.args, {}, step.write)
                 else:
                     reply = await _call_async(step)

@@ -274,8 +274,8 @@ class Timeline:
                 assert self.told_at[zone] > self.hidden_at.get(zone, -1)
 
 
-def test_hundreds_of_timelines_send_what_fires_unless_it_is_silenced():
-    for seed in range(100):
+def test_many_timelines_send_what_fires_unless_it_is_silenced():
+    for seed in range(60):
         rng = Random(seed)
         start = rng.randrange(1000)
         ops = Inbox(receiver(group_by=rng.choice([["alertname"], ["zone"], []])))

@@ -233,6 +233,7 @@ def file_of(rule: str, group: str = "") -> str:
         ('{{ query "up" }}', None),
         ("{{ $labels.value }}", None),
         ('{{ $value | printf "%d" }}', None),
+        ('{{ $value | printf "%-9.2f" }}', None),
         ('{{ $labels.zone | printf "%.2f" }}', None),
         ("{{ if $value }}x{{ end }}", None),
         ("{{- $value }}", None),
@@ -247,6 +248,14 @@ def test_templates_of_labels_the_value_and_humanize_are_read(template, text):
             load_rules(content, lambda _: OF_ZONE)
     else:
         assert load_rules(content, lambda _: OF_ZONE)[0].rules[0].summary == text
+
+
+def test_a_summary_and_a_description_are_one_text():
+    texts = "annotations: {description: 'b {{ $value }}', summary: a}"
+
+    (group,) = load_rules(file_of(f"{{alert: A, expr: up, {texts}}}"), no_metric)
+
+    assert group.rules[0].summary == "a\nb {value}"
 
 
 def no_metric(text: str) -> Expression:

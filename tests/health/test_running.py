@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +22,7 @@ from habitkit.backends.threaded import ThreadedStore
 from habitkit.errors import InvalidInput, NestedTransaction
 from habitkit.health import CheckResult, Health, HealthSettings, HostCheck, check
 from habitkit.health.domain.sharing import next_step
+from habitkit.health.running import HealthChecks
 from habitkit.testing import FakeClock, TestKit
 
 SOON = 0.02
@@ -284,6 +286,20 @@ def test_fifty_callers_share_one_run_for_five_seconds():
             assert len(counted) == 4
 
     asyncio.run(ask_all())
+
+
+def test_threads_that_ask_first_share_what_they_make(monkeypatch):
+    together = threading.Barrier(2, timeout=30)
+    made, kit = HealthChecks.__init__, kit_of()
+
+    def make(self: HealthChecks, runner: Any) -> None:
+        together.wait()
+        made(self, runner)
+
+    monkeypatch.setattr(HealthChecks, "__init__", make)
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: kit._health_checks, range(2))
+    assert first is second
 
 
 @given(

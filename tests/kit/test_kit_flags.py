@@ -118,7 +118,7 @@ def test_with_another_source_a_kit_evaluates_on_any_store_and_writes_nothing():
     kit = HabitKit(StoreWithoutFlags(), flags=FlagSettings(source=source))
 
     assert kit.flags.details("a", False).error_code is ErrorCode.PROVIDER_NOT_READY
-    assert kit.refresh().refreshed == ("flags",)
+    assert kit.refresh().refreshed == ("flags", "metrics")
     assert kit.flags.boolean("a", False) is True
     writes = [
         lambda: kit.flags.put("a", ON, by="ada"),
@@ -152,7 +152,7 @@ def test_a_store_without_flags_says_so():
 
     with pytest.raises(NotSupportedByStore, match="flags"):
         kit.flags.boolean("a", False)
-    assert kit.refresh().refreshed == ()
+    assert kit.refresh().refreshed == ("metrics",)
 
 
 @pytest.mark.parametrize(

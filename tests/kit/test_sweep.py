@@ -152,7 +152,7 @@ def test_a_store_without_a_module_sweeps_the_rest():
 
     kit = habitkit.testing.kit(store=JournalAlone())
 
-    assert list(kit.sweep().counts) == ["messages", "old_keys"]
+    assert list(kit.sweep().counts) == ["messages", "old_keys", "metric_slots"]
 
 
 def test_a_store_without_the_audit_is_swept_and_seals_nothing(monkeypatch):

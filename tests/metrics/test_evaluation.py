@@ -255,6 +255,15 @@ def test_the_last_value_of_a_gauge_holds_for_a_minute_and_longer_if_asked():
     assert one(store, metric("queue", {"zone": "eu"}), at=60, now=7000).value == 7
 
 
+def test_a_rolled_value_is_left_out_if_there_is_a_newer_one():
+    values = [Value(gauge(), 5, 1, 3), Value(gauge(), 6, 2, 3), Value(gauge(), 25, 1, 4)]
+    store = stored(values, tiers=(Tier(10, 60), Tier(20, 3600), Tier(60, 7200)))
+    assert store.roll(T + 200, 1).more
+
+    assert one(store, last("queue"), at=60, now=200).value == 4
+    assert one(store, last("queue"), at=20, now=200).value == 6
+
+
 def test_a_metric_that_changed_its_kind_is_read_as_what_it_is_now():
     store = stored([Value(distribution("x"), 5, 1, 8)])
     store.write([], [gauge("x")], T + 20)

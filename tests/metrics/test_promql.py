@@ -105,3 +105,8 @@ def test_without_known_series_a_function_tells_the_kind_and_there_is_no_unit():
     assert mean("queue").promql(KNOWN) == "avg(avg_over_time(queue[5m]))"
     # Of another kind than the function is for: the function decides.
     assert rate("queue").promql(KNOWN) == "sum(rate(queue_total[5m]))"
+
+
+def test_a_unit_that_the_name_ends_with_is_not_repeated():
+    known = {"uptime_seconds": Series("uptime_seconds", "gauge", "seconds")}
+    assert "uptime_seconds_seconds" not in last("uptime_seconds").promql(known.values())

@@ -147,11 +147,12 @@ def test_nothing_is_read_for_no_series():
 
 
 def test_an_unknown_metric_is_an_error_or_has_no_samples():
-    store: Any = stored(some_values())
-    expressions = [rate("request") > 1, rate("zzz"), increase("requests")]
+    store: Any = Watched(stored(some_values()))
+    expressions = [rate("request") / rate("requests", "9m") > 1, rate("zzz"), increase("requests")]
     steps = query_all(store, expressions, T + 600, T + 600, elapsed=lambda: 0.0, unknown="error")
     near, far, good = drive(steps, RUN)
 
+    assert store.reads == [(300, 600, None)]
     assert isinstance(near, UnknownMetric)
     assert near.nearest == "requests"
     assert "did you mean 'requests'?" in str(near)
@@ -312,6 +313,15 @@ def test_a_range_reads_slots_that_its_windows_are_made_of():
     old = ranged(store, increase("requests", "10m"), 610, 3610, "5m", now=3600 * 5)
     assert store.reads == [(60, 3600, 60)]  # the slots of 10 s are gone
     assert [row.values for row in old.rows] == [(54,) * 2 + (54,) * 8 + (54,)]
+
+
+def test_the_last_value_holds_for_a_minute_in_a_range_too():
+    store: Any = stored([Value(gauge(), 5, 1, 7)])
+
+    (short,) = ranged(store, last("queue"), 0, 180, "1m").rows
+    assert list(short.values) == [None, 7, None, None]
+    (long,) = ranged(store, last("queue", "2m"), 0, 180, "1m").rows
+    assert list(long.values) == [None, 7, 7, None]
 
 
 async def test_an_async_store_is_awaited_and_evaluation_leaves_the_loop():

@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -252,7 +253,7 @@ def test_a_timer_times_blocks_functions_and_coroutines():
 
 class TestFlushing:
     def points(self, metrics):
-        found = {}
+        found: dict[tuple[int, int], list[Any]] = {}
         for point in metrics.series.read(
             [it.series.id for it in metrics.series.series([])], 0, 2**40, metrics.now()
         ).points:
@@ -261,7 +262,7 @@ class TestFlushing:
 
     def increases(self, metrics, name):
         ids = {it.series.id for it in metrics.series.series([name])}
-        found = {}
+        found: dict[int, float] = {}
         for (series, slot), points in self.points(metrics).items():
             if series in ids:
                 found[slot] = sum(decode_increase(it.data) for it in points)

@@ -12,6 +12,15 @@ from sqlalchemy import Engine, event
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, threaded_sqlite, upgrade
 from habitkit.backends.sqlalchemy.series import AsyncSqlSeries, SqlSeries
 from habitkit.testing.contracts import AsyncSeriesContract, SeriesContract
+from habitkit.testing.contracts._series_base import (
+    RUNS,
+    SeriesBase,
+    T,
+    point,
+    roll_all,
+    total,
+)
+from habitkit.testing.contracts._series_writing import WithId
 from tests.conftest import do_not_sync
 
 
@@ -76,3 +85,25 @@ class TestAsyncSqlSeriesOnSqlite(AsyncSeriesContract):
     @pytest.fixture
     def open_series_store_again(self, open_series_store: Any) -> Any:
         return open_series_store
+
+
+def test_points_stay_while_a_newer_slot_of_the_same_coarser_one_is_to_be_rolled_up_again(sqlite):
+    store = SqlSeries(SqlStore(sqlite), SeriesBase.tiers)
+    store.write([point(RUNS, at, 1) for at in range(0, 600, 10)], [RUNS], T)
+    roll_all(store, T + 640)
+    store.write([point(RUNS, 590, 1000, writer=2)], [RUNS], T + 640)
+    now = T + 1200 + 300  # half of what the coarser slot is computed from is no longer kept
+
+    assert store.prune(now, 1000).count == 9 * 6, "finer points of what is rolled up"
+
+    assert roll_all(store, now) == 2
+    assert total(store, RUNS, (0, 600), now) == 1060
+
+
+def test_a_series_is_not_seen_because_another_one_has_its_id(sqlite):
+    store = SqlSeries(SqlStore(sqlite))
+    store.write([], [RUNS], T)
+
+    assert store.write([], [WithId("intruder", "counter", forced=RUNS.id)], T + 5) == [RUNS.id]
+
+    assert [it.seen for it in store.series([])] == [T]

@@ -13,8 +13,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore
 from habitkit.backends.sqlalchemy.series import AsyncSqlSeries, SqlSeries
 from habitkit.metrics.domain.tiers import Tier
-from habitkit.testing.contracts import AsyncSeriesContract, SeriesContract
+from habitkit.testing.contracts import SeriesContract
 from habitkit.testing.contracts._async_series import SeriesTaskCases
+from habitkit.testing.contracts._series_pruning import PruneCases
+from habitkit.testing.contracts._series_races import SharedSeriesCases
+from habitkit.testing.contracts._series_rolling import RollCases
+from habitkit.testing.contracts._series_writing import KnownSeriesCases, WriteCases
 
 
 class TestSqlSeriesOnPostgres(SeriesContract):
@@ -31,7 +35,11 @@ class TestSqlSeriesOnPostgres(SeriesContract):
         engine.dispose()
 
 
-class TestAsyncSqlSeriesByAsyncpg(AsyncSeriesContract):
+class TestAsyncSqlSeriesByAsyncpg(
+    SeriesTaskCases, WriteCases, KnownSeriesCases, RollCases, PruneCases, SharedSeriesCases
+):
+    """The contract without random histories: which points are read is no matter of the driver."""
+
     capabilities = frozenset({"shared"})
 
     @pytest.fixture

@@ -170,9 +170,7 @@ def test_a_damaged_point_is_left_out_of_a_roll_up_and_logged(engine, store, capl
     with caplog.at_level(logging.WARNING, "habitkit"):
         assert store.roll(T + 90, 9) == Rolled(1)
 
-    assert [it.getMessage() for it in caplog.records] == [
-        f"a point of time series {RUNS.text} cannot be read"
-    ]
+    assert [it.habitkit for it in caplog.records] == [{"series": RUNS.text}]
     assert total(store, T, T + 90, RIDES) == 1
 
 

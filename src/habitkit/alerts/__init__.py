@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     )
     from habitkit.alerts.settings import AlertSettings
     from habitkit.alerts.slo import Slo, budget, slo
+    from habitkit.alerts.store import ALERTS, AlertStore, GroupRow, ReceiverRow, SilenceRow
     from habitkit.alerts.watchdog import watchdog
 
 __all__ = [
+    "ALERTS",
     "ActiveAlert",
     "Advanced",
     "Alert",
@@ -34,16 +36,20 @@ __all__ = [
     "AlertSettings",
     "AlertState",
     "AlertStatus",
+    "AlertStore",
     "Change",
     "Flap",
+    "GroupRow",
     "GroupStatus",
     "Notification",
     "Observed",
     "Receiver",
+    "ReceiverRow",
     "ReceiverStatus",
     "RuleState",
     "RuleStatus",
     "Silence",
+    "SilenceRow",
     "Slo",
     "advance",
     "budget",
@@ -57,6 +63,6 @@ if not TYPE_CHECKING:
         __all__,
         [
             *(f"domain.{name}" for name in ("rules", "receivers", "silences", "model", "advance")),
-            *("settings", "events", "results", "slo", "watchdog"),
+            *("settings", "events", "results", "store", "slo", "watchdog"),
         ],
     )

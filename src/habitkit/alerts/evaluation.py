@@ -179,8 +179,8 @@ def _expressions(rule: Alert) -> dict[str, Expression]:
     found = {"when": rule.when}
     if rule.until is not None:
         found["until"] = rule.until
-    _, left = parts(rule.when)
-    if left is not None:
+    compares, left = parts(rule.when)
+    if compares and (rule.no_data != "ok" or rule.until is not None):  # else it is not used
         found["left"] = left
     return found
 

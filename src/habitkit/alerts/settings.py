@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from habitkit.alerts.domain.receivers import Receiver
-from habitkit.alerts.domain.rules import AlertGroup
 from habitkit.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from habitkit.alerts.domain.receivers import Receiver
+    from habitkit.alerts.domain.rules import AlertGroup
 
 __all__ = ["AlertSettings"]
 
@@ -20,10 +23,16 @@ def _as_tuple(given: Any) -> Any:
     return tuple(given) if isinstance(given, Iterable) else given
 
 
-def _expect_all_of(kind: type, example: str) -> Any:
-    """Return a validator of a tuple of values of one kind, no two of one name."""
+def _expect_all_of(kind_name: str, example: str) -> Any:
+    """Return a validator of a tuple of values of one kind, no two of one name.
+
+    The kind is loaded if there are values: a kit without alerts does not load it.
+    """
 
     def check(_: object, attribute: Any, values: Any) -> None:
+        if values == ():
+            return
+        kind = getattr(import_module("habitkit.alerts"), kind_name)
         if not isinstance(values, tuple) or not all(isinstance(it, kind) for it in values):
             msg = f"{attribute.name}: expected a list such as [{example}], got {values!r}"
             raise ConfigurationError(msg)
@@ -60,11 +69,11 @@ class AlertSettings:
     groups: tuple[AlertGroup, ...] = field(
         default=(),
         converter=_as_tuple,
-        validator=_expect_all_of(AlertGroup, 'AlertGroup("app", [Alert(...)])'),
+        validator=_expect_all_of("AlertGroup", 'AlertGroup("app", [Alert(...)])'),
     )
     receivers: tuple[Receiver, ...] = field(
         default=(),
         converter=_as_tuple,
-        validator=_expect_all_of(Receiver, 'Receiver("ops", send)'),
+        validator=_expect_all_of("Receiver", 'Receiver("ops", send)'),
     )
     send_seconds: float = field(default=10.0, validator=_expect_timeout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from itertools import accumulate
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
+from habitkit import _logging
 from habitkit.metrics.domain.sketch import ZERO, Sketch, index_of
 from habitkit.metrics.errors import InvalidMetric
 
@@ -46,7 +46,7 @@ _SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
 _MOST_BOUNDS = 200
 _SIDE = 1 << 16  # more than any index of a bucket, either sign
 
-_log = logging.getLogger("habitkit.metrics")
+_log = _logging.logger("metrics")
 
 
 class Exemplar(Protocol):
@@ -198,12 +198,14 @@ def _name(metric: str, unit: str) -> str:
 
 @lru_cache(maxsize=1000)
 def _warn_once(metric: str, other: str, name: str) -> None:
-    _log.warning(
-        "the metric %r is not exported to Prometheus: %r has the exported name %r already; "
-        "rename one of them",
-        metric,
-        other,
-        name,
+    _logging.warn(
+        _log,
+        "metrics.name_taken",
+        "a metric is not exported to Prometheus: another one has the exported name; rename one",
+        key=metric,
+        metric=metric,
+        other=other,
+        exported=name,
     )
 
 

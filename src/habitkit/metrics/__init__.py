@@ -6,9 +6,8 @@ from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from habitkit.metrics.async_metrics import AsyncMetrics
-    from habitkit.metrics.domain.expressions import (
-        ALL,
-        Expression,
+    from habitkit.metrics.domain.expressions import Expression
+    from habitkit.metrics.domain.functions import (
         absent,
         count,
         fraction,
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
         topk,
         total,
     )
-    from habitkit.metrics.domain.matchers import matches, not_, one_of
+    from habitkit.metrics.domain.matchers import ALL, matches, not_, one_of
     from habitkit.metrics.domain.series import Series
     from habitkit.metrics.domain.sketch import Sketch
     from habitkit.metrics.domain.tiers import Tier

@@ -78,4 +78,4 @@ class AsyncMetrics(BaseMetrics):
 
     async def _drive(self, steps: Steps[Any]) -> Any:
         """Take steps of which none is a transaction."""
-        return await drive_async(steps, None)
+        return await drive_async(steps)

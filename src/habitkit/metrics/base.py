@@ -285,7 +285,7 @@ _KINDS: dict[str, type[Instrument[Any]]] = {
 }
 
 
-def _own_name_free(name: str) -> str:
+def _own_name_free(name: Any) -> Any:
     """Refuse a name that begins like habitkit's own."""
     if isinstance(name, str) and name.startswith(_OURS):
         expected = f"a name that does not begin with the reserved {_OURS!r}"

@@ -63,7 +63,8 @@ class BoundCounter(SeriesRecord):
     def _number(self, value: Any) -> float | None:
         number = super()._number(value)
         if number is not None and number < 0:
-            return self._drop("negative", self._bad(value, "an amount of at least 0"))
+            self._drop("negative", self._bad(value, "an amount of at least 0"))
+            return None
         return number
 
     def _nothing(self) -> float:

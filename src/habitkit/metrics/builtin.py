@@ -48,7 +48,7 @@ _DISTRIBUTIONS = (
     ("sweep_duration", (), "How long a sweep takes."),
     ("flush_duration", (), "How long it takes to store the metrics of a process."),
 )
-_GAUGES = (
+_GAUGES: tuple[tuple[str, str, tuple[str, ...], str, Across], ...] = (
     ("relay_lag", "seconds", (), "Age of the oldest delivery that is due.", "last"),
     ("outbox_waiting", "", (), "Deliveries that wait for the relay, up to 1000.", "last"),
     ("sweep_lag", "seconds", (), "Age of the oldest message that waits for the sweep.", "last"),

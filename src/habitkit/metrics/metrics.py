@@ -129,4 +129,4 @@ class Metrics(BaseMetrics):
 
     def _drive(self, steps: Steps[Any]) -> Any:
         """Take steps of which none is a transaction."""
-        return drive(steps, None)
+        return drive(steps)

@@ -19,12 +19,10 @@ __all__ = ["MODULE"]
 class _Metrics(Module):
     name = "metrics"
 
-    def resident(self, settings: KitSettings) -> Resident | None:
-        if settings.metrics is None:
-            return None
-        from habitkit.metrics.resident import MetricsResident  # noqa: PLC0415 - if there are any
+    def resident(self, settings: KitSettings) -> Resident:
+        from habitkit.metrics.resident import MetricsResident  # noqa: PLC0415
 
-        return MetricsResident(settings.metrics)
+        return MetricsResident(settings.kit_metrics)
 
     def sweepers(self) -> Mapping[str, Sweeper]:
         from habitkit.metrics.resident import roll_up  # noqa: PLC0415 - only where it is used

@@ -99,14 +99,17 @@ class SeriesStore(Protocol):
 
     Attributes:
         name: What it is called in messages.
-        tiers: The tiers, the finest first.
         shared: Whether other processes see what is written: such a store waits for their points
             before an instant is evaluated.
     """
 
     name: str
-    tiers: Sequence[Tier]
     shared: bool
+
+    @property
+    def tiers(self) -> Sequence[Tier]:
+        """The tiers, the finest first."""
+        ...
 
     def write(self, points: Sequence[Point], series: Sequence[Series], now: int) -> Sequence[int]:
         """Register series, and write points of the finest tier.
@@ -193,8 +196,12 @@ class AsyncSeriesStore(Protocol):
     """The same for an async host. A plain ``SeriesStore`` is fine there too: it runs in threads."""
 
     name: str
-    tiers: Sequence[Tier]
     shared: bool
+
+    @property
+    def tiers(self) -> Sequence[Tier]:
+        """The tiers, the finest first."""
+        ...
 
     def write(
         self, points: Sequence[Point], series: Sequence[Series], now: int

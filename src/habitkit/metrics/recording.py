@@ -273,13 +273,15 @@ class SeriesRecord:
     def _number(self, value: Any) -> float | None:
         """Return a number that can be recorded; None for one that was dropped."""
         if not isinstance(value, int | float):
-            return self._drop("not_a_number", self._bad(value, "an int or a float"))
+            self._drop("not_a_number", self._bad(value, "an int or a float"))
+            return None
         try:
             if isfinite(value):
                 return int(value) if isinstance(value, int) else float(value)
         except OverflowError:
             pass
-        return self._drop("not_finite", self._bad(value, "a finite number"))
+        self._drop("not_finite", self._bad(value, "a finite number"))
+        return None
 
     def _bad(self, value: object, expected: str) -> InvalidMetric:
         return InvalidMetric(self.series.metric, given=value, expected=expected)

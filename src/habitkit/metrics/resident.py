@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from habitkit.journal.domain.model import Swept
 
 if TYPE_CHECKING:
-    from habitkit.metrics.base import BaseMetrics
+    from habitkit.kit_metrics import KitMetrics
     from habitkit.options import KitSettings
     from habitkit.workflow import Steps
 
@@ -15,24 +15,27 @@ __all__ = ["MetricsResident", "roll_up"]
 
 
 class MetricsResident:
-    """Flushes the metrics of a kit; see ``habitkit.residents``.
+    """Flushes the metrics of a kit, once it has any; see ``habitkit.residents``.
+
+    Closing the kit flushes them, and leaves them open for who made them.
 
     Args:
-        metrics: The kit's metrics. Closing the kit flushes them, and leaves them open.
+        kit_metrics: The kit's metrics.
     """
 
-    def __init__(self, metrics: BaseMetrics) -> None:
+    refresh_seconds = 10.0
+
+    def __init__(self, kit_metrics: KitMetrics) -> None:
         """Keep them."""
-        self._metrics = metrics
-        self.refresh_seconds = metrics.refresh_seconds
+        self._kit_metrics = kit_metrics
 
     def refresh(self, settings: KitSettings) -> Steps[None]:  # noqa: ARG002
         """Flush."""
-        return self._metrics.steps.flush()
+        metrics = self._kit_metrics.made
+        if metrics is not None:
+            yield from metrics.steps.flush()
 
-    def finish(self, settings: KitSettings) -> Steps[None]:  # noqa: ARG002
-        """Flush."""
-        return self._metrics.steps.flush()
+    finish = refresh
 
     def close(self) -> None:
         """Do nothing: who made the metrics closes them."""

@@ -19,6 +19,7 @@ from habitkit.workflow import Outside
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from typing import Literal
 
     from habitkit.metrics.base import BaseMetrics
     from habitkit.metrics.domain.expressions import Expression
@@ -158,7 +159,11 @@ class MetricsSteps:
         return found
 
     def query_all(
-        self, expressions: Sequence[Expression | str], at: int, *, unknown: str = "empty"
+        self,
+        expressions: Sequence[Expression | str],
+        at: int,
+        *,
+        unknown: Literal["error", "empty"] = "empty",
     ) -> Steps[Sequence[Vector | Exception]]:
         """Evaluate expressions at one instant; what fails is returned in its place."""
         from habitkit.metrics import queries  # noqa: PLC0415 - who only records does not query

@@ -120,6 +120,19 @@ def test_a_receiver_that_hangs_stops_no_other_and_is_not_called_again(store: Sto
     assert world.alerts.status().receivers[0].waiting == 0
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_receiver_that_ends_its_thread_has_not_sent(store: Store) -> None:
+    def leave(_: Notification) -> None:
+        raise SystemExit
+
+    world = world_of(store, receiver(leave))
+
+    (failure,) = world.evaluate(6).failures
+
+    assert failure.error == "the thread that was sending it has ended"
+    assert world.alerts.status().receivers[0].waiting == 1
+
+
 def test_evaluators_at_once_send_each_notification_once(store: Store) -> None:
     inbox = Inbox()
     worlds = [world_of(store, receiver(inbox))]

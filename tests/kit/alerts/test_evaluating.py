@@ -180,6 +180,23 @@ def test_a_group_that_cannot_be_evaluated_stops_no_other(store: Store) -> None:
     assert world.kit.read(lambda tx: tx.port(ALERTS).group("b")) == row
 
 
+def test_what_a_rule_says_of_missing_data_and_of_its_end_is_asked_too(store: Store) -> None:
+    ends = last("depth", by=ALL) < 3
+    rules = [deep("Gone", 100, no_data="alert"), deep("Sticky", until=ends)]
+    world = World(store, AlertSettings(groups=[group(*rules)]))
+
+    for value in (6, 4, 2, 4):
+        world.evaluate(value)
+    world.samples.of["depth"] = {}
+    world.evaluate()
+
+    assert events_of(world) == [
+        ("AlertFired", "Sticky", ""),
+        ("AlertResolved", "Sticky", ""),
+        ("AlertFired", "Gone", "no_data"),
+    ]
+
+
 def test_a_rule_with_more_alerts_than_the_limit_fails_and_its_alerts_end(store: Store) -> None:
     world = World(store, AlertSettings(groups=[group(limit=1)]))
     world.evaluate(6)

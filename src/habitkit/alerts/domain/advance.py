@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from attrs import evolve
 
-from habitkit.alerts.domain.flapping import Step, told
+from habitkit.alerts.domain.flapping import Step, reported
 from habitkit.alerts.domain.labels import ALERTNAME
 from habitkit.alerts.domain.model import Advanced, AlertState, Observed, RuleState
 from habitkit.alerts.domain.rules import Alert
@@ -41,7 +41,7 @@ from habitkit.metrics.domain.series import Labels, labels_of
 
 __all__ = ["advance", "alert_labels"]
 
-_REMEMBERED = timedelta(minutes=15)
+_RETAINED = timedelta(minutes=15)
 _KNOWN = timedelta(hours=24)
 _LEAST_LEFT = timedelta(minutes=10)
 _LONGEST_GAP = timedelta(hours=1)
@@ -107,7 +107,7 @@ def advance(
     if 0 < limit < count:
         error = f"{count} alerts are pending or firing, and the limit is {limit}; they were ended"
         steps = [_ended(step, at) for step in steps]
-    alerts, instants, changes = told(rule.flap, steps, state.changes, at)
+    alerts, instants, changes = reported(rule.flap, steps, state.changes, at)
     kept = evolve(state, alerts=alerts, seen=seen, changes=instants, error=error)
     return Advanced(kept, changes)
 
@@ -193,7 +193,7 @@ def _after(
     if before is None or before.phase == "pending":
         return None
     if before.phase == "resolved":
-        return _remembered(before, at)
+        return _retained(before, at)
     since = before.false_since or at
     if at - since < timedelta(seconds=rule.keep_firing_for_seconds):
         return evolve(before, false_since=since)
@@ -231,16 +231,16 @@ def _ended(step: Step, at: datetime) -> Step:
     if not _is_active(step.after):
         return step
     if before is None or before.phase == "resolved":
-        return step._replace(after=before and _remembered(before, at))
+        return step._replace(after=before and _retained(before, at))
     if before.phase == "pending":
         return step._replace(before=evolve(before, reason="limit"), after=None)
     ended = evolve(before, phase="resolved", resolved_at=at, reason="limit")
     return step._replace(after=ended)
 
 
-def _remembered(resolved: AlertState, at: datetime) -> AlertState | None:
+def _retained(resolved: AlertState, at: datetime) -> AlertState | None:
     since = resolved.resolved_at or at
-    return resolved if at - since <= _REMEMBERED else None
+    return resolved if at - since <= _RETAINED else None
 
 
 def _is_active(alert: AlertState | None) -> bool:

@@ -1,9 +1,9 @@
-"""Which changes of alerts are told, and which are silent because the alert flaps.
+"""Which changes of alerts are reported, and which are silent because the alert flaps.
 
 The instants at which an alert fired or was resolved are kept for as long as ``Flap.over``. Once
 there are ``Flap.changes`` of them, one change says that the alert flaps. From then on its changes
-are silent, and it is remembered even while it is resolved or false, until fewer than half as many
-are left. Then one change, ``steady``, tells in which phase it is.
+are silent, and it is kept even while it is resolved or false, until fewer than half as many
+are left. Then one change, ``steady``, says in which phase it is.
 """
 
 from __future__ import annotations
@@ -19,32 +19,44 @@ from habitkit.alerts.domain.model import AlertState, Change, ChangeKind
 from habitkit.alerts.domain.rules import MOST_CHANGES, Flap
 from habitkit.metrics.domain.series import Labels
 
-__all__ = ["Step", "Told", "told"]
+__all__ = ["Reported", "Step", "reported"]
 
 
 class Step(NamedTuple):
-    """An alert before and after an evaluation; None if there is none."""
+    """What became of an alert in an evaluation.
+
+    Attributes:
+        labels: The alert's labels.
+        before: The alert before it; None if there was none.
+        after: The alert after it; None if there is none.
+    """
 
     labels: Labels
     before: AlertState | None
     after: AlertState | None
 
 
-class Told(NamedTuple):
-    """The alerts and instants to keep, and the changes."""
+class Reported(NamedTuple):
+    """What is to be kept of the alerts of a rule, and what happened to them.
+
+    Attributes:
+        alerts: The alerts, by labels.
+        instants: The newest instants at which each fired or was resolved.
+        changes: The changes.
+    """
 
     alerts: dict[Labels, AlertState]
     instants: dict[Labels, tuple[datetime, ...]]
     changes: tuple[Change, ...]
 
 
-def told(
+def reported(
     flap: Flap | None,
     steps: Iterable[Step],
     instants: Mapping[Labels, tuple[datetime, ...]],
     at: datetime,
-) -> Told:
-    """Return the alerts after an evaluation, and what is told of it.
+) -> Reported:
+    """Return the alerts after an evaluation, and what is reported of it.
 
     Args:
         flap: When an alert flaps; None: never.
@@ -72,7 +84,7 @@ def told(
             changes.append(Change(kind, shown, silent=was or flaps))
         if shown is not None and was != flaps:
             changes.append(Change("flapping" if flaps else "steady", shown))
-    return Told(alerts, _with_rest(flap, kept, instants, at), tuple(changes))
+    return Reported(alerts, _with_rest(flap, kept, instants, at), tuple(changes))
 
 
 def _kind(before: AlertState | None, after: AlertState | None) -> ChangeKind | None:

@@ -73,10 +73,10 @@ def plan(
         silences: The silences; those that do not hold change nothing.
         at: When, aware.
     """
-    known = _by_labels(receiver, alerts)
-    quiet = {labels for labels in _all_labels(state, known) if is_silenced(labels, silences, at)}
+    present = _by_labels(receiver, alerts)
+    quiet = {labels for labels in _all_labels(state, present) if is_silenced(labels, silences, at)}
     active: dict[Labels, dict[Labels, AlertState]] = {}
-    for labels, alert in known.items():
+    for labels, alert in present.items():
         if _is_active(alert):
             active.setdefault(_group_of(receiver, labels), {})[labels] = alert
     groups, serial, found = {}, state.serial, []
@@ -86,14 +86,14 @@ def plan(
         group = _without_silenced(_in_time(receiver, group, at), quiet)
         if group.sending is None and group.next_at <= at:
             group = evolve(group, next_at=at + timedelta(seconds=receiver.interval_seconds))
-            shown = _shown(receiver, group, fires, known, quiet, at)
+            shown = _shown(receiver, group, fires, present, quiet, at)
             if shown is not None:
                 serial += 1
                 id_ = _id(receiver.name, key, serial, at)
                 group = evolve(group, sending=_notification(id_, receiver, key, shown, at))
         if group.sending is not None and (group.retry_at is None or group.retry_at <= at):
             found.append(group.sending)
-        if fires or group.told or group.sending:
+        if fires or group.known or group.sending:
             groups[key] = group
     return Plan(ReceiverState(groups, serial), tuple(found))
 
@@ -103,14 +103,14 @@ def sent(state: ReceiverState, notification_id: str, at: datetime) -> ReceiverSt
     group = _sending(state, notification_id)
     if group is None or group.sending is None:
         return state
-    told = {
-        **group.told,
+    known = {
+        **group.known,
         **{it.labels: it for it in group.sending.firing},
     }
     for alert in group.sending.resolved:
-        told.pop(alert.labels, None)
+        known.pop(alert.labels, None)
     again = group.again - {alert.labels for alert in group.sending.alerts}
-    after = GroupState(group.labels, group.next_at, sent_at=at, told=told, again=again)
+    after = GroupState(group.labels, group.next_at, sent_at=at, known=known, again=again)
     return evolve(state, groups={**state.groups, group.labels: after})
 
 
@@ -150,10 +150,10 @@ def _group_of(receiver: Receiver, labels: Labels) -> Labels:
     return tuple(pair for pair in labels if pair[0] in receiver.group_by)
 
 
-def _all_labels(state: ReceiverState, known: Mapping[Labels, AlertState]) -> set[Labels]:
-    found = {*known}
+def _all_labels(state: ReceiverState, present: Mapping[Labels, AlertState]) -> set[Labels]:
+    found = {*present}
     for group in state.groups.values():
-        found |= group.told.keys()
+        found |= group.known.keys()
         if group.sending is not None:
             found |= {alert.labels for alert in group.sending.alerts}
     return found
@@ -191,8 +191,8 @@ def _in_time(receiver: Receiver, group: GroupState, at: datetime) -> GroupState:
 
 
 def _without_silenced(group: GroupState, quiet: set[Labels]) -> GroupState:
-    """Return a group that remembers what is silenced, and does not send it."""
-    again = quiet.intersection(group.told)
+    """Return a group that notes what is silenced, and does not send it."""
+    again = quiet.intersection(group.known)
     if again:
         group = evolve(group, again=group.again | again)
     sending = group.sending
@@ -208,20 +208,22 @@ def _shown(
     receiver: Receiver,
     group: GroupState,
     fires: Mapping[Labels, AlertState],
-    known: Mapping[Labels, AlertState],
+    present: Mapping[Labels, AlertState],
     quiet: Collection[Labels],
     at: datetime,
 ) -> tuple[list[AlertState], bool] | None:
     """Return the alerts to send, and whether they are repeated; None if there is nothing to do."""
     firing = [alert for labels, alert in sorted(fires.items()) if labels not in quiet]
     ended = [
-        _ended(known.get(labels), alert, at)
-        for labels, alert in sorted(group.told.items(), key=lambda item: item[0])
+        _ended(present.get(labels), alert, at)
+        for labels, alert in sorted(group.known.items(), key=lambda item: item[0])
         if labels not in fires and labels not in quiet
     ]
-    told = group.told
+    known = group.known
     is_new = any(
-        it.labels not in told or it.labels in group.again or told[it.labels].flapping != it.flapping
+        it.labels not in known
+        or it.labels in group.again
+        or known[it.labels].flapping != it.flapping
         for it in firing
     )
     if is_new or ended:
@@ -232,11 +234,11 @@ def _shown(
     return None
 
 
-def _ended(alert: AlertState | None, told: AlertState, at: datetime) -> AlertState:
+def _ended(alert: AlertState | None, known: AlertState, at: datetime) -> AlertState:
     """Return an alert that the receiver knows to fire as resolved."""
     if alert is not None and alert.phase == "resolved":
         return alert
-    return evolve(told, phase="resolved", resolved_at=at, flapping=False)
+    return evolve(known, phase="resolved", resolved_at=at, flapping=False)
 
 
 def _notification(

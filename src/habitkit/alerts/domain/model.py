@@ -45,7 +45,7 @@ class AlertState:
 
     Attributes:
         labels: The sample's labels, then the rule's, then ``alertname``.
-        phase: Pending, firing, or resolved: remembered for 15 minutes.
+        phase: Pending, firing, or resolved: kept for 15 minutes.
         value: The sample's last value; NaN where there was none.
         active_at: Since when it is true.
         fired_at: When it began to fire; None before.

@@ -58,7 +58,7 @@ def _group_to_dict(group: GroupState) -> dict[str, Any]:
         "labels": dict(group.labels),
         "next_at": group.next_at.isoformat(),
         "sent_at": group.sent_at and group.sent_at.isoformat(),
-        "told": [alert_to_dict(alert) for alert in group.told.values()],
+        "known": [alert_to_dict(alert) for alert in group.known.values()],
         "again": [dict(labels) for labels in sorted(group.again)],
         "sending": group.sending and notification_to_dict(group.sending),
         "attempts": group.attempts,
@@ -69,13 +69,13 @@ def _group_to_dict(group: GroupState) -> dict[str, Any]:
 
 
 def _group_from_dict(content: Mapping[str, Any]) -> GroupState:
-    told = [alert_from_dict(each) for each in content.get("told", ())]
+    known = [alert_from_dict(each) for each in content.get("known", ())]
     sent_at, retry_at, sending = (content.get(it) for it in ("sent_at", "retry_at", "sending"))
     return GroupState(
         labels=labels_of(content["labels"]),
         next_at=datetime.fromisoformat(content["next_at"]),
         sent_at=sent_at and datetime.fromisoformat(sent_at),
-        told={alert.labels: alert for alert in told},
+        known={alert.labels: alert for alert in known},
         again=frozenset(map(labels_of, content.get("again", ()))),
         sending=sending and notification_from_dict(sending),
         attempts=content.get("attempts", 0),

@@ -123,8 +123,8 @@ class GroupState:
         labels: The labels of the group.
         next_at: When it is looked next whether there is anything to send.
         sent_at: When it was sent last; None if it never was.
-        told: The firing and flapping alerts that the receiver knows of, as it was told.
-        again: Those of them that were silenced since; if they fire, they are told again.
+        known: The firing and flapping alerts that the receiver knows of, as they were sent.
+        again: Those of them that were silenced since; if they fire, they are sent again.
         sending: A notification that is not sent yet.
         attempts: How often sending it has failed.
         retry_at: When it is tried again; None if it was not tried.
@@ -133,7 +133,7 @@ class GroupState:
     labels: Labels
     next_at: datetime
     sent_at: datetime | None = None
-    told: Mapping[Labels, AlertState] = {}
+    known: Mapping[Labels, AlertState] = {}
     again: frozenset[Labels] = frozenset()
     sending: Notification | None = None
     attempts: int = 0

@@ -21,7 +21,6 @@ only.
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from habitkit import _logging
 from habitkit.metrics.domain import points as encoded
 from habitkit.metrics.domain.series import Series
 from habitkit.metrics.domain.tiers import (
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = ["known", "prune", "read", "roll", "write"]
 
-_log = logging.getLogger("habitkit")
+_log = _logging.logger("metrics")
 
 _FIRST = -(2**63)
 
@@ -176,7 +176,14 @@ def _merged(of: _Slot, found: _Found) -> list[Point]:
         try:
             data = encoded.merge(series.kind, series.across, datas)
         except ValueError:
-            _log.warning("a point of time series %s cannot be read", text, exc_info=True)
+            _logging.warn(
+                _log,
+                "metrics.point_damaged",
+                "a point of a time series cannot be read",
+                key=text,
+                exc_info=True,
+                series=text,
+            )
         else:
             points.append(Point(id_, of.step, of.slot, 0, data))
     return points

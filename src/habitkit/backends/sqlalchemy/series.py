@@ -58,7 +58,7 @@ class SqlSeries(Resident):
         """
         expect_store(store)
         super().__init__(store, SeriesUnavailable)
-        self.tiers = check_tiers(tiers)
+        self.tiers: Sequence[Tier] = check_tiers(tiers)
         self.shared = "shared" in store.capabilities
 
     def write(self, points: Sequence[Point], series: Sequence[Series], now: int) -> Sequence[int]:
@@ -115,7 +115,7 @@ class AsyncSqlSeries(Resident):
         """
         expect_async_store(store)
         super().__init__(store, SeriesUnavailable)
-        self.tiers = check_tiers(tiers)
+        self.tiers: Sequence[Tier] = check_tiers(tiers)
         self.shared = "shared" in store.capabilities
 
     async def write(

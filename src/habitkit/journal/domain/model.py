@@ -270,7 +270,8 @@ class SweepReport:
 
     Attributes:
         counts: How many items were handled, by name: ``messages``, ``old_keys``, ``habits``,
-            ``expired_holds``, ``expired_awards``, ``sealed_entries``.
+            ``quests``, ``expired_holds``, ``expired_awards``, ``sealed_entries``,
+            ``metric_slots``, ``alert_groups``, ``notifications``, ``ended_silences``.
         failures: Those that could not be handled; nothing was written for them.
         more: True if a limit was reached, so another sweep has work to do.
     """

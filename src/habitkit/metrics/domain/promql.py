@@ -100,6 +100,8 @@ class _Writer:
         kinds = KINDS[leaf.function]
         kind = known.kind if known and known.kind in kinds else kinds[0]
         unit = f"_{known.unit}" if known and known.unit else ""
+        if leaf.of.name.endswith(unit):
+            unit = ""
         name = leaf.of.name + unit + ("_total" if kind == "counter" else "")
         selector = name + _where(leaf)
         offset = f" offset {text_of(shift)}" if shift else ""

@@ -1,0 +1,131 @@
+"""Notifications to Alertmanager, and webhooks like its own; against a server on loopback."""
+
+import json
+import threading
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import habitkit.testing
+from habitkit.alerts import Alert, AlertGroup, AlertSettings, Receiver
+from habitkit.contrib.alertmanager import NotAccepted, fingerprint, push, webhook
+from habitkit.errors import InvalidInput
+from habitkit.metrics import increase
+
+
+@pytest.fixture
+def server():
+    """A server that keeps what is posted, and answers with ``server.status``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.posted.append((self.path, dict(self.headers), json.loads(body)))
+            self.send_response(received.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    received = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    received.posted, received.status = [], 200
+    received.url = f"http://127.0.0.1:{received.server_port}"
+    thread = threading.Thread(target=received.serve_forever, args=(0.01,))
+    thread.start()
+    yield received
+    received.shutdown()
+    thread.join()
+    received.server_close()
+
+
+def kit_with(receiver):
+    rule = Alert(
+        "Fails",
+        increase("fails", "5m") > 2,
+        labels={"severity": "page"},
+        summary="{value} fail",
+        runbook="look",
+    )
+    group = AlertGroup("app", [rule], every_seconds=60)
+    return habitkit.testing.kit(metrics=True, alerts=AlertSettings([group], [receiver]))
+
+
+def fire(kit, minutes):
+    for _ in range(minutes):
+        kit.clock.advance(minutes=1)
+        kit.alerts.evaluate()
+
+
+def test_an_alertmanager_is_given_alerts_each_minute_and_their_end(server):
+    kit = kit_with(push(server.url))
+    kit.metrics.counter("fails").add(5)
+    fire(kit, 8)
+    assert {path for path, _, _ in server.posted} == {"/api/v2/alerts"}
+    bodies = [body for _, _, body in server.posted]
+    assert len(bodies) >= 5
+    first, last = bodies[0][0], bodies[-1][0]
+    assert first["labels"] == {"alertname": "Fails", "severity": "page"}
+    assert first["annotations"] == {"summary": "5 fail", "runbook": "look"}
+    starts, ends = (datetime.fromisoformat(first[it]) for it in ("startsAt", "endsAt"))
+    assert ends - starts == timedelta(minutes=4)
+    assert datetime.fromisoformat(last["endsAt"]) <= kit.clock.now()
+
+
+def test_a_webhook_has_the_payload_of_alertmanager(server):
+    kit = kit_with(
+        Receiver("chat", webhook(server.url, headers={"Authorization": "Bearer x"}), wait_seconds=0)
+    )
+    kit.metrics.counter("fails").add(5)
+    fire(kit, 1)
+    ((_, headers, body),) = server.posted
+    assert headers["Authorization"] == "Bearer x"
+    assert body["version"] == "4"
+    assert (body["status"], body["receiver"]) == ("firing", "chat")
+    assert body["groupLabels"] == {"alertname": "Fails"}
+    assert body["groupKey"] == '{}:{alertname="Fails"}'
+    assert body["commonLabels"] == {"alertname": "Fails", "severity": "page"}
+    (alert,) = body["alerts"]
+    assert alert["endsAt"] == "0001-01-01T00:00:00Z"
+    assert alert["fingerprint"] == fingerprint((("alertname", "Fails"), ("severity", "page")))
+
+
+def test_a_server_that_refuses_gets_it_again(server):
+    server.status = 503
+    kit = kit_with(Receiver("chat", webhook(server.url), wait_seconds=0))
+    kit.metrics.counter("fails").add(5)
+    kit.clock.advance(minutes=1)
+    report = kit.alerts.evaluate()
+    assert report.failures
+    server.status = 200
+    fire(kit, 1)
+    assert len({body["alerts"][0]["startsAt"] for _, _, body in server.posted}) == 1
+    assert len(server.posted) >= 2
+
+
+def test_the_error_names_the_server_and_the_status(server):
+    server.status = 400
+    kit = kit_with(Receiver("chat", webhook(server.url), wait_seconds=0))
+    kit.metrics.counter("fails").add(5)
+    kit.clock.advance(minutes=1)
+    (failure,) = kit.alerts.evaluate().failures
+    assert "127.0.0.1 answered a notification with status 400" in failure.error
+    assert NotAccepted("host", 500).status == 500
+
+
+def test_a_fingerprint_hashes_each_text_and_a_separator():
+    def fnv(data):
+        number = 0xCBF29CE484222325
+        for byte in data:
+            number = ((number ^ byte) * 0x100000001B3) % 2**64
+        return f"{number:016x}"
+
+    assert fingerprint((("b", "2"), ("a", "ä"))) == fnv(b"a\xff\xc3\xa4\xffb\xff2\xff")
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "127.0.0.1:9093", "", None, "http://"])
+@pytest.mark.parametrize("make", [push, webhook])
+def test_another_address_is_refused(make, url):
+    with pytest.raises(InvalidInput, match="url: expected an address such as"):
+        make(url)
