@@ -206,7 +206,7 @@ def _errors(size: Size) -> list[Row]:
 
 def _bytes(size: Size) -> list[Row]:
     """What a series of 1,000 values takes: in the process, and, of the kit, as a stored point."""
-    series, values = min(size.block * 10, 200), VALUES[:1000]
+    series, values = min(size.block, 50), VALUES[:1000]
     load = Metrics(max_series=series, max_values=series).distribution("load")
     new: dict[str, Callable[[int], RecordAll]] = {
         KIT: lambda number: one_by_one(load.bind({"page": f"{number}", "zone": "eu"}).record)

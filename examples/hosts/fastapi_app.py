@@ -11,7 +11,8 @@ LIMITS_URL names where requests are counted, and CACHE_URL where dashboards are 
 by default, in this process alone, or ``redis://localhost`` if several processes serve one app.
 
 Prometheus scrapes ``/metrics``, and an orchestrator probes ``/health/live`` and ``/health/ready``.
-Whoever else reaches the app from outside should not reach these: let your proxy see to that.
+Whoever else reaches the app from outside should not reach these: let your proxy see to that. The
+first one needs ``pip install 'habitkit[prometheus]'``.
 """
 
 import logging

@@ -9,7 +9,8 @@ Each user may make so many requests in a minute, and every response says how man
 user has is read once a minute, or after an order.
 
 Prometheus scrapes ``/metrics``, and an orchestrator probes ``/health/live`` and ``/health/ready``.
-Whoever else reaches the shop from outside should not reach these: let your proxy see to that.
+Whoever else reaches the shop from outside should not reach these: let your proxy see to that. The
+first one needs ``pip install 'habitkit[prometheus]'``.
 """
 
 import logging
