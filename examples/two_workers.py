@@ -11,6 +11,7 @@ The latency of a request is simulated; the clock, the processes and the database
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -82,6 +83,7 @@ def work(path: Path, name: str) -> None:
 
     At the end it prints what it has recorded, so that the quantiles can be compared.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the program, and that ends this
     state = ["well"]
 
     def listen() -> None:
@@ -318,4 +320,7 @@ if __name__ == "__main__":
     else:
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
-        main()
+        try:
+            main()
+        except KeyboardInterrupt:
+            sys.exit("Stopped.")
