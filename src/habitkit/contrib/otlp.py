@@ -12,7 +12,7 @@ relatives do. Datadog's agent and some others want increases: ``temporality="del
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,

@@ -63,6 +63,7 @@ class MetricsSteps:
         self.writer = ids.random_number()
         self._busy = threading.Lock()
         self._late: list[list[Point]] = []
+        self.began_at = self._metrics.now()
         self.flushed_at: int | None = None
         self.last_error: str | None = None
 

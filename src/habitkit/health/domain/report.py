@@ -60,7 +60,7 @@ def _text(_: object, attribute: Any, value: Any) -> None:
         raise InvalidInput(attribute.name, given=value, expected="a text")
 
 
-_PASS: Status = "pass"
+_WELL: Status = "pass"
 
 
 @frozen
@@ -78,7 +78,7 @@ class CheckResult:
         InvalidInput: If an attribute is not what is expected.
     """
 
-    status: Status = field(default=_PASS, validator=_expect_status)
+    status: Status = field(default=_WELL, validator=_expect_status)
     text: str = field(default="", validator=_text)
     value: float | None = field(default=None, validator=_number_or_none)
     unit: str = field(default="", validator=_text)
