@@ -1,0 +1,51 @@
+"""The public values of metrics, alerts and health, as a kit returns them or a host makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import habitkit.testing
+from habitkit.alerts import (
+    Alert,
+    AlertGroup,
+    AlertSettings,
+    Flap,
+    GroupRow,
+    ReceiverRow,
+    Silence,
+    SilenceRow,
+    slo,
+)
+from habitkit.health import Finding, HealthSettings
+from habitkit.metrics import Tier, increase
+
+
+def values_of_alerts() -> Iterator[object]:
+    """Return at least one value of each public class."""
+    rule = Alert("Fails", increase("fails", "5m", by=("zone",)) > 2, flap=Flap(4), summary="{zone}")
+    group = AlertGroup("app", [rule], every_seconds=60)
+    kit = habitkit.testing.kit(metrics=True, alerts=AlertSettings([group]))
+    kit.metrics.counter("fails").add(5, {"zone": "eu"})
+    kit.clock.advance(minutes=1)
+    now = kit.clock.now()
+    yield kit.alerts.evaluate()
+    yield from kit.alerts.active()
+    status = kit.alerts.status()
+    yield from (status, *status.groups, *status.receivers)
+    yield from (rule for each in status.groups for rule in each.rules)
+    yield kit.alerts.silence({"zone": "eu"}, now + timedelta(hours=1), "ada", "maintenance")
+    yield from (rule, rule.flap, group, slo("checkout", bad="fails", total="fails"))
+    yield GroupRow(state="{}", evaluated_at=now)
+    yield ReceiverRow(state="{}", token=None, until=None)
+    yield from (Silence, SilenceRow, Finding, HealthSettings)[:0]
+    vector = kit.metrics.query(increase("fails", "1m", by=("zone",)))
+    yield from (vector, *vector.samples)
+    matrix = kit.metrics.query_range(increase("fails", "1m"), now - timedelta(minutes=1), now)
+    yield from (matrix, *matrix.rows)
+    yield from kit.metrics.totals()
+    yield from (it.series for it in kit.metrics.totals())
+    yield from (Tier(10, 60),)
+    health = kit.health("deep")
+    yield from (health, *health.checks.values(), health.response(details=True))
+    yield kit.daily_check()
