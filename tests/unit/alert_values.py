@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import UUID
 
 import habitkit.testing
 from habitkit.alerts import (
@@ -13,7 +14,6 @@ from habitkit.alerts import (
     Flap,
     GroupRow,
     ReceiverRow,
-    Silence,
     SilenceRow,
     slo,
 )
@@ -36,9 +36,10 @@ def values_of_alerts() -> Iterator[object]:
     yield from (rule for each in status.groups for rule in each.rules)
     yield kit.alerts.silence({"zone": "eu"}, now + timedelta(hours=1), "ada", "maintenance")
     yield from (rule, rule.flap, group, slo("checkout", bad="fails", total="fails"))
-    yield GroupRow(state="{}", evaluated_at=now)
-    yield ReceiverRow(state="{}", token=None, until=None)
-    yield from (Silence, SilenceRow, Finding, HealthSettings)[:0]
+    yield GroupRow("app", now, "{}")
+    yield ReceiverRow("ops", None, None, "{}")
+    yield SilenceRow(UUID(int=7), {}, now, now, "ada", "")
+    yield from (Finding("ledger.fault", "error", "what", "do"), HealthSettings())
     vector = kit.metrics.query(increase("fails", "1m", by=("zone",)))
     yield from (vector, *vector.samples)
     matrix = kit.metrics.query_range(increase("fails", "1m"), now - timedelta(minutes=1), now)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
         RuleStatus,
     )
     from habitkit.alerts.settings import AlertSettings
-    from habitkit.alerts.slo import Slo, budget, slo
+    from habitkit.alerts.slos import Slo, budget, slo
     from habitkit.alerts.store import ALERTS, AlertStore, GroupRow, ReceiverRow, SilenceRow
-    from habitkit.alerts.watchdog import watchdog
+    from habitkit.alerts.watchdogs import watchdog
 
 __all__ = [
     "ALERTS",
@@ -63,6 +63,6 @@ if not TYPE_CHECKING:
         __all__,
         [
             *(f"domain.{name}" for name in ("rules", "receivers", "silences", "model", "advance")),
-            *("settings", "events", "results", "store", "slo", "watchdog"),
+            *("settings", "events", "results", "store", "slos", "watchdogs"),
         ],
     )
