@@ -222,8 +222,13 @@ def _checked(url: str) -> str:
     Raises:
         InvalidInput: If it is none.
     """
-    parts = urlsplit(url) if isinstance(url, str) else None
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+    untyped: Any = url
+    try:
+        parts = urlsplit(untyped if isinstance(untyped, str) else "")
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of brackets or the port
+        is_one = False
+    if not is_one:
         expected = "an address such as http://127.0.0.1:9093"
         raise InvalidInput("url", given=url, expected=expected)
     return url
