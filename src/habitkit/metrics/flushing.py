@@ -121,6 +121,7 @@ class AsyncFlushing:
         """Keep the metrics; nothing starts yet."""
         self._interval = _Interval(metrics, every_seconds, alerts=alerts)
         self._metrics = metrics
+        self._stop: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -134,7 +135,8 @@ class AsyncFlushing:
         if self._task is not None:
             msg = "this flushing runs already; ask for another one with metrics.flushing()"
             raise UsageError(msg)
-        self._task = asyncio.create_task(self._run(), name="habitkit-metrics")
+        self._stop = stop = asyncio.Event()
+        self._task = asyncio.create_task(self._run(stop), name="habitkit-metrics")
         return self
 
     async def __aexit__(
@@ -143,21 +145,25 @@ class AsyncFlushing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Cancel the task, wait until it has ended, and flush."""
-        import asyncio  # noqa: PLC0415
+        """Stop the task, wait until it has ended, and flush.
 
+        It is not cancelled: what it is about to send would wait for the end of a lease.
+        """
         task, self._task = self._task, None
+        if self._stop is not None:
+            self._stop.set()
         if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await task
         await self._round()
 
-    async def _run(self) -> None:
+    async def _run(self, stop: asyncio.Event) -> None:
         import asyncio  # noqa: PLC0415
 
         while True:
-            await asyncio.sleep(self._interval.wait_seconds())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._interval.wait_seconds())
+            if stop.is_set():
+                return
             await self._round()
 
     async def _round(self) -> None:
