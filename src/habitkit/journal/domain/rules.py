@@ -123,7 +123,10 @@ def same_request(record: IdempotencyRecord, request: Mapping[str, str]) -> None:
 
 def reason(error: Exception) -> str:
     """Return why something failed, as a text of bounded length that every store can keep."""
-    text = f"{type(error).__name__}: {error}"
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - an error that cannot say why must not become another one
+        text = f"{type(error).__name__}, which has no text"
     if len(text) > _LONGEST_REASON:
         text = f"{text[:_LONGEST_REASON]} ..."
     return text.encode(errors="backslashreplace").decode().replace("\x00", r"\x00")
