@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from habitkit.alerts.built_in_rules import default_rules
     from habitkit.alerts.domain.advance import advance
     from habitkit.alerts.domain.model import Advanced, AlertState, Change, Observed, RuleState
     from habitkit.alerts.domain.receivers import Notification, Receiver
@@ -47,6 +48,7 @@ __all__ = [
     "Slo",
     "advance",
     "budget",
+    "default_rules",
     "slo",
     "watchdog",
 ]
@@ -57,6 +59,6 @@ if not TYPE_CHECKING:
         __all__,
         [
             *(f"domain.{name}" for name in ("rules", "receivers", "silences", "model", "advance")),
-            *("settings", "events", "results", "slo", "watchdog"),
+            *("settings", "events", "results", "slo", "watchdog", "built_in_rules"),
         ],
     )
