@@ -22,6 +22,7 @@ from benchmarks import (
     growth,
     ledger,
     limits,
+    metrics,
     quests,
     start_up,
     streaks,
@@ -86,26 +87,25 @@ def main() -> None:
             name, turns = f"a ledger grows: {grows.name}", blocks + 2 * len(size.ledgers)
             for rows in timed(name, turns, grown, server=grows.needs_server):
                 figures.growth += rows
-        kept_up = timed("streaks", 7 * blocks, partial(streaks.measure, size), server=False)
+        here = partial(timed, server=False)
+        kept_up = here("streaks", 7 * blocks, partial(streaks.measure, size))
         figures.streaks = list(chain.from_iterable(kept_up))
-        limited = partial(limits.measure, size, place.redis)
-        checks = timed("rate limits", 4 * blocks, limited, server=False)
+        checks = here("rate limits", 4 * blocks, partial(limits.measure, size, place.redis))
         figures.limits = list(chain.from_iterable(checks))
         kept = partial(caches.measure, size, place.new_file(), place.redis)
-        hits = timed("caches", 5 * blocks, kept, server=False)
-        figures.caches = list(chain.from_iterable(hits))
-        served = timed("flags", flags.TURNS * blocks, partial(flags.measure, size), server=False)
+        figures.caches = list(chain.from_iterable(here("caches", 5 * blocks, kept)))
+        served = here("flags", flags.TURNS * blocks, partial(flags.measure, size))
         figures.flags = list(chain.from_iterable(served))
         tried = partial(experiments.measure, size, place.new_file)
-        turns = experiments.TURNS * blocks
-        analysed = timed("experiments", turns, tried, server=False)
+        analysed = here("experiments", experiments.TURNS * blocks, tried)
         figures.experiments = list(chain.from_iterable(analysed))
         followed = partial(quests.measure, size, place.new_file)
-        turns = quests.TURNS * blocks
-        rewarded = timed("quests", turns, followed, server=False)
+        rewarded = here("quests", quests.TURNS * blocks, followed)
         figures.quests = list(chain.from_iterable(rewarded))
-        starts = partial(start_up.measure, size)
-        started = timed("import habitkit", size.starts + 1, starts, server=False)
+        recorded = partial(metrics.measure, size, place.new_file)
+        watched = here("metrics", metrics.TURNS * blocks, recorded)
+        figures.metrics = list(chain.from_iterable(watched))
+        started = here("import habitkit", size.starts + 1, partial(start_up.measure, size))
         figures.starts = list(chain.from_iterable(started))
     print(markdown(figures))
     if options.json is not None:

@@ -60,6 +60,7 @@ class Figures:
         flags: What evaluating and loading flags costs.
         experiments: What analyses and assignments cost.
         quests: What quests and previews cost.
+        metrics: What metrics and alert rules cost, and how exact quantiles are.
         starts: Imports in fresh processes.
         missing: Why PostgreSQL was left out, or nothing.
     """
@@ -75,6 +76,7 @@ class Figures:
     flags: list[LimitsRow] = Factory(list)
     experiments: list[LimitsRow] = Factory(list)
     quests: list[Row] = Factory(list)
+    metrics: list[LimitsRow] = Factory(list)
     starts: list[Start] = Factory(list)
     missing: str = ""
 
@@ -128,6 +130,11 @@ def markdown(figures: Figures) -> str:
             [_streaks(row) for row in figures.quests],
         ),
         (
+            "Metrics, median; the ratio is how many times as fast, or as exact, the kit is",
+            ("", "µs, percent or bytes", "ratio", "of", "goal", ""),
+            [_limits(row) for row in figures.metrics],
+        ),
+        (
             "A fresh process in ms, median",
             ("", "the import", "the process", "goal", ""),
             [_start(start) for start in figures.starts],
@@ -170,6 +177,7 @@ def as_json(figures: Figures) -> dict[str, Any]:
         "flags": [{**asdict(row), "met": row.met} for row in figures.flags],
         "experiments": [{**asdict(row), "met": row.met} for row in figures.experiments],
         "quests": [_streaks_as_json(row) for row in figures.quests],
+        "metrics": [{**asdict(row), "met": row.met} for row in figures.metrics],
         "start_up": [{**asdict(start), "met": start.met} for start in figures.starts],
     }
 

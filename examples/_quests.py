@@ -1,4 +1,4 @@
-"""The last part of the demo: a quest from its definition to its end, new rules, and an undo."""
+"""A part of the demo: a quest from its definition to its end, new rules, and an undo."""
 
 from rich.console import Console
 from rich.padding import Padding

@@ -1,4 +1,4 @@
-"""A tour of habitkit: a history, check-ins, coins, limits, a cache, flags, an experiment, quests.
+"""A tour of habitkit: a history, check-ins, coins, limits, a cache, flags, quests, metrics, more.
 
     python examples/demo.py                          the sample export, ./habitkit-demo.db
     python examples/demo.py export.zip --db me.db    your own export of Loop Habit Tracker
@@ -20,6 +20,7 @@ from _experiments import show_experiment
 from _flags import show_flags
 from _heatmap import year_map
 from _limits import show_limits
+from _metrics import show_metrics
 from _quests import show_quests
 from attrs import evolve
 from rich import box
@@ -76,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show_experiment(out, _table("Metric"))
         _title("10. Set a quest")
         show_quests(out, _table("Step"))
+        _title("11. Watch requests, and be told when many fail")
+        show_metrics(out, _table("Minute"))
     except ImportRefused as refused:
         if is_new:
             options.db.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LARGE = {"experiment.py"}  # examples/test_experiment.py runs it in a small size
+LARGE = {"experiment.py", "two_workers.py"}  # the tests of these are in tests/examples
 PROGRAMS = sorted(it for it in (ROOT / "examples").glob("*.py") if it.name not in LARGE)
 
 

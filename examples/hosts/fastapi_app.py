@@ -9,6 +9,10 @@ HABITS_URL names the database: ``sqlite:///habits.db`` by default, or ``postgres
 
 LIMITS_URL names where requests are counted, and CACHE_URL where dashboards are kept: ``memory://``
 by default, in this process alone, or ``redis://localhost`` if several processes serve one app.
+
+Prometheus scrapes ``/metrics``, and an orchestrator probes ``/health/live`` and ``/health/ready``.
+Whoever else reaches the app from outside should not reach these: let your proxy see to that. The
+first one needs ``pip install 'habitkit[prometheus]'``.
 """
 
 import logging
@@ -34,6 +38,7 @@ from habitkit import (
     Undone,
 )
 from habitkit.cache import CacheUnavailable
+from habitkit.contrib.prometheus import exposition
 from habitkit.errors import (
     HabitKitError,
     IdempotencyConflict,
@@ -44,6 +49,7 @@ from habitkit.errors import (
     StoreBusy,
 )
 from habitkit.flags import ofrep
+from habitkit.health import Health
 from habitkit.limits import Decision, LimitsUnavailable, TooManyKeys
 
 LIMITS = {"free": "60/min burst 20", "pro": "600/min burst 100"}
@@ -62,8 +68,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     limits = os.environ.get("LIMITS_URL", "memory://")
     cache = os.environ.get("CACHE_URL", "memory://")
     async with (
-        await AsyncHabitKit.open(url, limits=limits, cache=cache) as kit,
-        kit.background(),  # sees changes of flags by other processes
+        await AsyncHabitKit.open(url, limits=limits, cache=cache, metrics=True) as kit,
+        kit.background(),  # sees changes of flags by other processes, and stores metrics
     ):
         app.state.kit = kit
         yield
@@ -312,6 +318,39 @@ async def evaluate_flags(request: Request, path: str) -> Response:
     if answer is None:
         raise HTTPException(404)
     return Response(answer.body, answer.status, answer.headers)
+
+
+# -- metrics and health ------------------------------------------------------------------------
+
+
+async def metrics(request: Request) -> Response:
+    """Return what this process has recorded, in the format that Prometheus asks for."""
+    kit: AsyncHabitKit = request.app.state.kit
+    scrape = exposition(kit.metrics, request.headers.get("Accept"))
+    return Response(scrape.body, headers={"Content-Type": scrape.content_type})
+
+
+async def live(request: Request) -> Response:
+    """Tell that the process answers: it need not be started anew."""
+    kit: AsyncHabitKit = request.app.state.kit
+    return probed(await kit.health("live"))
+
+
+async def ready(request: Request) -> Response:
+    """Tell whether requests may be sent here: 503 without the database."""
+    kit: AsyncHabitKit = request.app.state.kit
+    return probed(await kit.health("ready"))
+
+
+def probed(health: Health) -> Response:
+    found = health.response()  # details=True says why, where only operators can read it
+    return Response(found.body, found.status_code, media_type=found.media_type)
+
+
+# Who asks for these is no user: such routes do not depend on what all others depend on.
+app.add_route("/metrics", metrics)
+app.add_route("/health/live", live)
+app.add_route("/health/ready", ready)
 
 
 # -- errors ------------------------------------------------------------------------------------

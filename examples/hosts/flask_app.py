@@ -7,11 +7,15 @@ never commits, so an order and its payment are committed together or not at all.
 
 Each user may make so many requests in a minute, and every response says how many are left. What a
 user has is read once a minute, or after an order.
+
+Prometheus scrapes ``/metrics``, and an orchestrator probes ``/health/live`` and ``/health/ready``.
+Whoever else reaches the shop from outside should not reach these: let your proxy see to that. The
+first one needs ``pip install 'habitkit[prometheus]'``.
 """
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from flask import Flask, Response, g, request
@@ -23,6 +27,7 @@ from habitkit.backends.memory import MemoryLimits
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.cache import Cache, CacheUnavailable
 from habitkit.coins import InsufficientFunds
+from habitkit.contrib.prometheus import exposition
 from habitkit.errors import HabitKitError, IdempotencyConflict, IdempotencyKeyExpired, InvalidInput
 from habitkit.limits import Limiter
 
@@ -83,11 +88,14 @@ def create_app(
     engine = engine or sqlite_engine("sqlite:///shop.db")
     upgrade(engine)  # in production a step of the deployment: python -m habitkit upgrade URL
     Base.metadata.create_all(engine)
-    kit = HabitKit(SqlStore(engine), limits=limiter or Limiter(MemoryLimits()), cache=cache)
+    limits = limiter or Limiter(MemoryLimits())
+    kit = HabitKit(SqlStore(engine), limits=limits, cache=cache, metrics=True)
 
     app = Flask(__name__)
     app.extensions["habitkit"] = kit
     limit_requests(app, kit.limits)
+    show_metrics_and_health(app, kit)
+    orders = kit.metrics.counter("orders", description="Orders by status.")
 
     @app.post("/orders")
     def buy() -> JsonReply:
@@ -95,6 +103,7 @@ def create_app(
         # The client names its order, so that it may repeat the request if it got no reply.
         key = request.headers.get("Idempotency-Key", "")
         reply = order(kit, engine, owner, wanted, key)
+        orders.add(1, {"status": str(reply[1])})  # no texts of users, of which there is no end
         try:
             kit.cache.delete(("me", owner))  # after the commit, never before
         except CacheUnavailable:  # the order is committed: it must not look like a failure
@@ -156,11 +165,27 @@ def possessions(kit: HabitKit, engine: Engine, owner: str) -> dict[str, Any]:
     return {"coins": wallet, "orders": list(orders), "wishes": list(wishes)}
 
 
+def show_metrics_and_health(app: Flask, kit: HabitKit) -> None:
+    """Add the routes for Prometheus and for the probes of an orchestrator."""
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        scrape = exposition(kit.metrics, request.headers.get("Accept"))
+        return Response(scrape.body, content_type=scrape.content_type)
+
+    @app.get("/health/<any(live, ready):level>")
+    def health(level: Literal["live", "ready"]) -> Response:
+        found = kit.health(level).response()
+        return Response(found.body, found.status_code, content_type=found.media_type)
+
+
 def limit_requests(app: Flask, limiter: Limiter) -> None:
     """Limit what each user may request, and say in each response how many requests are left."""
 
     @app.before_request
     def deny_too_many() -> JsonReply | None:
+        if request.endpoint in {"metrics", "health"}:  # who asks is no user
+            return None
         # Who does not log in shares the budget of an address.
         who = ("user", user()) if user() else ("address", request.remote_addr or "unknown")
         g.decision = limiter.acquire(("shop", *who), REQUESTS)

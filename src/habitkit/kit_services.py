@@ -63,7 +63,8 @@ class KitServices(EveryOwner[M]):
 
     def _evaluate_alerts(self) -> Any:
         """Evaluate alerts, for ``metrics.flushing(alerts=True)``."""
-        return self.alerts.evaluate()
+        alerts: Any = self.alerts
+        return alerts.evaluate()
 
     @overload
     def health(self: KitServices[Sync], level: Level = "ready") -> Health: ...
@@ -77,7 +78,8 @@ class KitServices(EveryOwner[M]):
         Args:
             level: ``"live"`` does nothing: the process runs. ``"ready"`` asks the store, compares
                 the version of its tables, the age of flags, the delay of relay and sweep.
-                ``"deep"`` also compares the age of the outbox, and the clock with the database's.
+                ``"deep"`` also compares the age of the outbox, of the last flush of metrics and of
+                the last evaluation of alerts, and the clock with the database's.
                 Checks of the host are in ``HealthSettings(checks=[...])``.
 
         Returns:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-__all__ = ["daily_check", "rebuild", "sweep", "sweep_items"]
+__all__ = ["daily_check", "observe_lags", "rebuild", "sweep", "sweep_items"]
 
 _log = _logging.logger("sweep")
 
@@ -71,9 +71,23 @@ def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
             more = more or swept.more
     if observer is not None:
         observer.swept(began)
+        yield from observe_lags(settings)
     if errors.keys() >= settings.modules[0].sweepers().keys():
         raise next(iter(errors.values()))  # not even the journal's can begin: there is no store
     return SweepReport(counts=counts, failures=tuple(failures), more=more)
+
+
+def observe_lags(settings: KitSettings, *, of_relay: bool = False) -> Steps[None]:
+    """Record how long work waits for the sweep and for the relay, if the kit records metrics.
+
+    Args:
+        settings: The kit's settings.
+        of_relay: Whether it is only asked what waits for the relay.
+    """
+    if settings.observer is not None:
+        from habitkit.health import lags  # noqa: PLC0415 - only where it is used
+
+        yield from (lags.observe_relay if of_relay else lags.observe_sweep)(settings)
 
 
 def _not_swept(name: str, error: str) -> None:
@@ -149,7 +163,8 @@ def daily_check(settings: KitSettings) -> Steps[DailyReport]:
 
     It checks all that ``kit.health("deep")`` does but the host's own checks, the age of messages
     between owners, what is dead, and the sums of the ledger. Of a sample of owners, another one
-    each day so that 28 days see all, it audits the accounts and computes the streaks anew.
+    each day so that 28 days see all, it audits the accounts and computes the streaks anew. It finds
+    alert rules that fail, and metrics that were dropped or folded in this process.
 
     Args:
         settings: The kit's settings.

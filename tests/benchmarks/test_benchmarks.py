@@ -18,6 +18,9 @@ from benchmarks._same import check_statements
 from benchmarks.experiments import ANALYSES, ASSIGNMENTS
 from benchmarks.experiments_on_sqlite import JOINS
 from benchmarks.flags import CLIENT, TASKS
+from benchmarks.metrics import QUANTILES
+from benchmarks.metrics import TASKS as METRIC_TASKS
+from benchmarks.metrics_on_stores import FLUSH, RULES
 from benchmarks.quests import STORES as QUEST_STORES
 from habitkit import HabitKit
 from tests.redis_servers import find_redis
@@ -91,6 +94,12 @@ def test_a_quick_run_measures_every_store_and_prints_the_tables(tmp_path):
     assert all(f"check-in, {store}, 200 rules and 20 quests" in quests for store in QUEST_STORES)
     assert [row["name"].split(",")[0] for row in figures["quests"]][-1] == "preview"
     assert all(value > 0 for value in quests.values())
+    metrics = {row["name"]: row["value"] for row in figures["metrics"]}
+    tasks = [f"record, {task}" for task in METRIC_TASKS]
+    errors = [f"error in percent at p{q * 100:g}" for q in QUANTILES]
+    assert {f"{task}, habitkit" for task in (*tasks, *errors, FLUSH, RULES)} < {*metrics}
+    assert all(metrics[f"{error}, habitkit"] <= 1.0831 for error in errors)
+    assert all(value > 0 for value in metrics.values())
     assert [row["program"] for row in figures["start_up"]][-1] == "import habitkit"
     assert "| import habitkit " in done.stdout
 

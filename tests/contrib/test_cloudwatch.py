@@ -143,7 +143,8 @@ def test_a_distribution_of_many_buckets_takes_several_documents(values):
         assert min(it["Min"] for it in found) == min(inside)
         assert max(it["Max"] for it in found) == max(inside)
         assert found[0]["Sum"] == pytest.approx(max(-limit, min(sum(values), limit)))
-        assert all(it["Sum"] == 0 for it in found[1:])
+        assert all(it["Sum"] == 0 and it["Min"] == it["Values"][0] for it in found[1:])
+        assert all(it["Max"] == it["Values"][-1] for it in found[:-1])
         assert all(
             any(it == pytest.approx(value, rel=0.0109) for value in [*inside, 0]) for it in merged
         )
@@ -180,6 +181,17 @@ def test_a_document_is_never_too_long():
         for line, part in list(zip(lines, parts, strict=True))[:-1]
     )
     assert any(len(part) < 100 for part in parts[:-1])
+
+
+def test_a_document_may_be_as_long_as_allowed():
+    most = 256 * 1024 - 26
+    (short,) = written(counter("a", 1), counter("b", 1))
+    half, odd = divmod(most - len(short), 4)
+
+    for value, lines in ((10**odd, 1), (10 ** (odd + 1), 2)):
+        found = written(counter("a" * (half + 1), 1), counter("b" * (half + 1), value))
+        assert len(found) == lines
+        assert lines == 2 or len(found[0]) == most
 
 
 @given(

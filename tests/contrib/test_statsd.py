@@ -195,6 +195,24 @@ def test_datagrams_are_filled():
         assert all(most - len("hits:1|c|#zone:000\n") < size <= most for size in full)
 
 
+def test_a_datagram_may_be_as_long_as_allowed():
+    for address, most in (("udp://h", 1432), ("unix:///s", 8192)):
+        for excess, sizes in ((0, [most]), (1, [most // 2, most // 2])):
+            first, second = "a" * (most // 2 - 4), "b" * (most // 2 - 5 + excess)
+            found = datagrams(counter(first, 1), counter(second, 1), address=address)
+            assert [*map(len, found)] == sizes
+
+
+def test_tags_are_cut_to_what_a_line_has_room_for():
+    zones = {"page": "\U0001f600" * 200, "zone": "\U0001f600" * 200}
+
+    (line,) = datagrams(distribution("load", [-1.23456789e-30] * 10_000, **zones))
+
+    assert 1432 - 64 < len(line) <= 1432
+    *_, page, zone = line.decode().replace("#", ",").split(",")
+    assert len(page) == len(zone) > 150
+
+
 def test_each_flush_sends_what_was_recorded_since_the_last_one(agent):
     exporter = StatsdExporter(address_of(agent))
     with closing(exporter):
@@ -228,7 +246,10 @@ def test_nothing_is_lost_or_sent_twice_while_the_agent_is_away(agent):
 
             assert sent == datagrams(*totals)
             exporter.export(exports(counter("later", 1)))
-            assert received(back) == [b"later:1|c"]
+            for _ in range(2):
+                exporter.export(given)
+            later, *again = received(back)
+            assert (later, again) == (b"later:1|c", sent * 2)
 
 
 def test_exports_that_fail_half_way_go_on_there():

@@ -159,7 +159,7 @@ def test_the_demo_compares_two_variants_and_decides(said):
 
 
 def test_the_demo_completes_a_quest_and_takes_its_reward_back(said):
-    shown = part(said, "10. Set a quest", "All of it")
+    shown = part(said, "10. Set a quest", "11. Watch")
 
     rows = re.findall(
         r"^(check-in \d|undo.*?)  +(\d) of 5 +(\w+) +(\S+) +(\w+)", shown, re.MULTILINE
@@ -171,6 +171,28 @@ def test_the_demo_completes_a_quest_and_takes_its_reward_back(said):
     ]
     assert re.search(r"completion +coin +5 +60 +50 +\+10", shown), shown
     assert re.search(r"completion +xp +5 +25 +0 +\+25", shown), shown
+
+
+def test_the_demo_fires_an_alert_tells_it_and_its_end_and_stays_ready_with_a_warning(said):
+    shown = part(said, "11. Watch requests", "All of it")
+
+    rows = re.findall(
+        r"^(\d+) min +300 +(\d+) ms +(\d+) ms +([\d.]+)% +(\S+) +(\S+) +200, (\w+)$",
+        shown,
+        re.MULTILINE,
+    )
+    assert [row[4:] for row in rows] == [
+        *[("-", "-", "pass")] * 3,
+        *[("pending", "-", "warn")] * 2,
+        ("firing", "firing", "warn"),
+        *[("firing", "-", "warn")] * 2,
+        ("-", "resolved", "pass"),
+        *[("-", "-", "pass")] * 3,
+    ]
+    assert all((float(row[3]) > 20) == (int(row[1]) > 100) == (row[6] == "warn") for row in rows)
+    assert re.search(r"firing: \d+% of the requests fail\n +resolved: ", shown), shown
+    found, exact = map(float, re.findall(r"is ([\d.]+) ms", " ".join(shown.split())))
+    assert found == pytest.approx(exact, rel=0.0109)
 
 
 def test_each_new_day_begins_anew(tmp_path):

@@ -24,6 +24,7 @@ from habitkit.backends.memory import MemoryLimits, MemoryStore
 from habitkit.backends.sqlalchemy import upgrade
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.cache import AsyncCache, CacheEvent
+from habitkit.errors import StoreError
 from habitkit.limits import AsyncLimiter, LimitsUnavailable
 from habitkit.testing import FakeCacheServer, FakeClock
 from tests.redis.conftest import enter
@@ -351,6 +352,39 @@ async def test_a_dashboard_is_read_from_a_shared_cache_which_may_fail():
         server.fail()
         assert (await client.post(f"/habits/{habit}/check-ins")).status_code == 201
         assert await streaks(client) == [1]
+
+
+# --- metrics and health ----------------------------------------------------------------------
+
+
+async def test_operators_read_metrics_and_health_and_are_no_users(client):
+    await new_habit(client)
+    del client.headers["X-User"]
+
+    scrape = await client.get("/metrics")
+    assert (scrape.status_code, "ratelimit" in scrape.headers) == (200, False)
+    assert scrape.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'habitkit_actions_total{action="habits.create",outcome="ok"} 1.0' in scrape.text
+    openmetrics = {"Accept": "application/openmetrics-text;version=1.0.0"}
+    assert (await client.get("/metrics", headers=openmetrics)).text.endswith("# EOF\n")
+
+    assert (await client.get("/health/live")).json() == {"status": "pass"}
+    ready = await client.get("/health/ready")
+    assert (ready.status_code, ready.json()["checks"]["store"][0]["status"]) == (200, "pass")
+    assert ready.headers["content-type"] == "application/health+json"
+
+
+async def test_without_a_database_the_app_lives_and_is_not_ready_and_does_not_say_why(
+    fresh, monkeypatch
+):
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise StoreError("10.0.0.7 refused the connection")
+
+    monkeypatch.setattr(ThreadedStore, "run", refuse)
+    assert (await fresh.get("/health/live")).status_code == 200
+    ready = await fresh.get("/health/ready")
+    assert (ready.status_code, ready.json()["status"]) == (503, "fail")
+    assert "10.0.0.7" not in ready.text
 
 
 # --- a real server ---------------------------------------------------------------------------

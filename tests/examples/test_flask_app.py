@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from habitkit import HabitKit
 from habitkit.backends.memory import MemoryLimits
-from habitkit.backends.sqlalchemy import sqlite_engine
+from habitkit.backends.sqlalchemy import metadata, sqlite_engine
 from habitkit.cache import Cache
 from habitkit.limits import Limiter
 from habitkit.testing import FakeCacheServer, FakeClock
@@ -239,6 +239,37 @@ def test_what_a_user_has_is_kept_until_an_order_and_a_failing_cache_stops_no_ord
     server.fail()
     assert order(client, "mug", "order-2").status_code == 201
     assert me(client)["coins"] == 50
+
+
+def test_operators_read_metrics_and_health_which_are_not_limited(client, engine):
+    order(client, "mug", "order-1")
+    order(client, "boat", "order-2")
+
+    scrapes = [client.get("/metrics") for _ in range(25)]
+
+    assert {(scrape.status_code, "RateLimit" in scrape.headers) for scrape in scrapes} == {
+        (200, False)
+    }
+    assert scrapes[0].headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    for status in (201, 404):
+        assert f'orders_total{{status="{status}"}} 1.0' in scrapes[-1].text
+    assert 'habitkit_actions_total{action="coins.spend",outcome="ok"} 1.0' in scrapes[-1].text
+    openmetrics = client.get("/metrics", headers={"Accept": "application/openmetrics-text"})
+    assert openmetrics.text.endswith("# EOF\n")
+
+    assert client.get("/health/live").json == {"status": "pass"}
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json["checks"]["store"][0]["status"]) == (200, "pass")
+    assert response.headers["Content-Type"] == "application/health+json"
+    assert client.get("/health/deep").status_code == 404
+
+
+def test_without_its_tables_the_shop_lives_and_is_not_ready(client, engine):
+    with engine.begin() as connection:
+        metadata.drop_all(connection)
+    assert client.get("/health/live").status_code == 200
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json["status"]) == (503, "fail")
 
 
 def test_as_a_real_server_the_shop_is_a_file(tmp_path):

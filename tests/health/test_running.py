@@ -162,6 +162,8 @@ def test_live_runs_nothing_and_each_level_has_the_checks_of_the_one_before():
         "sweep",
         "outbox",
         "clock",
+        "flush",
+        "alerts",
         "mine",
         "deep one",
     ]

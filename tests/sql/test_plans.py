@@ -336,6 +336,7 @@ def use_dead_letters(kit: habitkit.testing.TestKit) -> None:
         kit.clock.advance(seconds=retry_delay(attempt).total_seconds())
         kit.relay.run_once(limit=1000)
         kit.read(lambda tx: (tx.stores.outbox.oldest(), tx.stores.outbox.oldest(["noted"])))
+        kit.read(lambda tx: tx.stores.outbox.count_waiting(1000))
     dead = [each.id for each in kit.relay.dead(1000) if each.owner in {"ada", "bob"}]
     assert len(dead) == 2
     for each in dead:

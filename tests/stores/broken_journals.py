@@ -60,6 +60,18 @@ def counts_dead_deliveries_as_waiting(_, stores):
     )
 
 
+@noticed_by("test_what_is_neither_done_nor_dead_is_counted_up_to_a_limit")
+def counts_dead_deliveries(_, stores):
+    rows = stores.outbox._waiting.rows
+    stores.outbox.count_waiting = lambda limit: min(limit, len(rows))
+
+
+@noticed_by("test_what_is_neither_done_nor_dead_is_counted_up_to_a_limit")
+def counts_past_the_limit(_, stores):
+    count = stores.outbox.count_waiting
+    stores.outbox.count_waiting = lambda _: count(10**6)
+
+
 @noticed_by("test_what_is_changed_after_it_was_written_stays_as_it_was")
 def shares_events_with_the_host(_, stores):
     append, logs = stores.events.append, stores.events._logs

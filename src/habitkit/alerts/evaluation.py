@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -70,10 +71,11 @@ class Evaluated:
 
 @frozen
 class _Done:
-    """The events of a group that was evaluated, and its rules that failed."""
+    """What came of a group: its events, the rules that failed, its alerts by name and state."""
 
     events: Sequence[Event]
     failures: Sequence[Failure]
+    alerts: Mapping[tuple[str, str], int]
 
 
 def evaluate_groups(settings: KitSettings, limit: int = 1000) -> Steps[Evaluated]:
@@ -103,6 +105,8 @@ def evaluate_groups(settings: KitSettings, limit: int = 1000) -> Steps[Evaluated
             continue
         if found is None:
             continue
+        if settings.observer is not None:
+            settings.observer.evaluated(group.name, at, found.alerts)
         done[group.name] = at
         failures += found.failures
         fired += sum(isinstance(event, AlertFired) for event in found.events)
@@ -213,6 +217,7 @@ def _evaluate(
     states: dict[str, Any] = {}
     events: list[Event] = []
     failures: list[Failure] = []
+    alerts: Counter[tuple[str, str]] = Counter()
     for rule in group.rules:
         state = before.pop(rule.key, None) or RuleState()
         after = advance(
@@ -225,16 +230,27 @@ def _evaluate(
         ).state
         states[rule.key] = rule_state_to_dict(after)
         events += _changes(owner, at, group, state, after)
+        _count(alerts, state, after)
         if after.error is not None:
             failures.append(_failure(f"{group.name}: {rule.name}", after.error))
     for key, state in before.items():  # of rules that this process does not know
         if _is_removed(state, at):
             events += _changes(owner, at, group, state, RuleState())
+            _count(alerts, state, RuleState())
         else:
             states[key] = rule_state_to_dict(state)
+            _count(alerts, state, state)
     tx.port(ALERTS).put_group(GroupRow(group.name, at, json.dumps(states, separators=(",", ":"))))
     tx.emit(owner, events)
-    return _Done(events, failures)
+    return _Done(events, failures, alerts)
+
+
+def _count(alerts: Counter[tuple[str, str]], before: RuleState, after: RuleState) -> None:
+    """Add the alerts of a rule by name and state; 0 for those that have ended."""
+    for state, one in ((before, 0), (after, 1)):
+        for labels, alert in state.alerts.items():
+            if alert.phase != "resolved":
+                alerts[dict(labels)[ALERTNAME], alert.phase] += one
 
 
 def _is_removed(state: RuleState, at: datetime) -> bool:

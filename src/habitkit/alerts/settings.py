@@ -45,9 +45,9 @@ def _expect_all_of(kind_name: str, example: str) -> Any:
     return check
 
 
-def _expect_timeout(_: object, attribute: Any, value: object) -> None:
+def _expect_timeout(_: object, attribute: Any, value: Any) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= _LONGEST_TIMEOUT:  # type: ignore[operator]
+    if not is_number or not 0 < value <= _LONGEST_TIMEOUT:
         expected = f"seconds, a number above 0, at most {_LONGEST_TIMEOUT}"
         msg = f"{attribute.name}: expected {expected}, got {value!r}"
         raise ConfigurationError(msg)

@@ -147,11 +147,11 @@ class EmfExporter:
 
     def _split(self, dimensions: Labels, metrics: Iterable[_Metric], ms: int) -> Iterator[str]:
         """Yield documents, each as long as it may be."""
-        empty = len(self._document(dimensions, (), ms))
+        empty = len(self._document(dimensions, (), ms)) - 1  # the first one needs one comma less
         size = empty
         some: list[_Metric] = []
         for metric in metrics:
-            more = len(_json([_defined(metric), {metric.name: metric.target}]))
+            more = len(_json(_defined(metric))) + len(_json({metric.name: metric.target}))
             if some and (len(some) == _MOST_METRICS or size + more > _MOST_BYTES):
                 yield self._document(dimensions, some, ms)
                 size, some = empty, []

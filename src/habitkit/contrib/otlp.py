@@ -12,7 +12,7 @@ relatives do. Datadog's agent and some others want increases: ``temporality="del
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -234,6 +234,8 @@ def _histogram(
 
     https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram
     """
+    minimum: Any = sketch.minimum  # None, where there is no value, is left out
+    maximum: Any = sketch.maximum
     return ExponentialHistogramDataPoint(
         attributes,
         start_ns,
@@ -245,8 +247,8 @@ def _histogram(
         positive=_buckets(sketch.positive),
         negative=_buckets(sketch.negative),
         flags=0,
-        min=sketch.minimum,  # type: ignore[arg-type]  # None is left out, if there is no value
-        max=sketch.maximum,  # type: ignore[arg-type]
+        min=minimum,
+        max=maximum,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 from habitkit import _logging
 from habitkit.errors import UsageError
@@ -12,7 +12,7 @@ from habitkit.flags.settings import FlagSettings
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from habitkit.flags.kit_flags import KitFlags
     from habitkit.options import KitSettings
@@ -45,7 +45,7 @@ def changing(
         if source is not None:
             raise FlagsReadOnly(source.name)
         flags = flags_of(settings)
-        result: R = yield Call(_call, (function, args, kwargs))
+        result: R = yield Call(partial(function, **kwargs), args)
         yield from flags.announce()
         try:
             yield from flags.refresh(settings)
@@ -82,16 +82,10 @@ def reading(
                 f"{source.name}; kit.flags.current() has the set that was read from there"
             )
             raise UsageError(message)
-        result: R = yield Call(_call, (function, args, kwargs), write=False)
+        result: R = yield Call(partial(function, **kwargs), args, write=False)
         return result
 
     return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)
-
-
-def _call(
-    tx: Transaction, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> R:
-    return function(tx, *args, **kwargs)
 
 
 def flags_of(settings: KitSettings) -> KitFlags:

@@ -16,6 +16,7 @@ from habitkit.errors import SchemaMissing, SchemaOutdated, SchemaUnversioned
 from habitkit.flags.settings import FlagSettings
 from habitkit.habits.store import STREAKS
 from habitkit.health.domain.report import failed, passed, result_of, warned
+from habitkit.health.observing import alerts_are_evaluated, metrics_are_flushed
 from habitkit.health.settings import HealthSettings
 from habitkit.journal.domain.model import Message
 from habitkit.quests.store import QUESTS
@@ -266,6 +267,22 @@ BUILT_IN: tuple[Check, ...] = (
         critical=False,
         finding="clock.skewed",
         remedy="synchronize the clocks of both machines, with NTP for example",
+    ),
+    Check(
+        "flush",
+        metrics_are_flushed,
+        level="deep",
+        critical=False,
+        finding="metrics.not_flushed",
+        remedy="use kit.background(), or see whether the store of time series can be reached",
+    ),
+    Check(
+        "alerts",
+        alerts_are_evaluated,
+        level="deep",
+        critical=False,
+        finding="alerts.not_evaluated",
+        remedy="run kit.sweep() or kit.alerts.evaluate() at each interval of the groups",
     ),
 )
 """Habitkit's own checks, in the order in which they are reported."""

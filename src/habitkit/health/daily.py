@@ -14,6 +14,7 @@ from habitkit.health.checks import BUILT_IN, due_since
 from habitkit.health.domain.daily import DailyReport, Finding, is_sampled, shortened
 from habitkit.health.domain.report import failed
 from habitkit.health.ledger import check_ledger
+from habitkit.health.observing import check_lost_metrics, check_rules
 from habitkit.health.settings import HealthSettings
 from habitkit.health.streaks import check_streaks
 from habitkit.journal.domain.rules import reason
@@ -43,8 +44,9 @@ def daily_check(settings: KitSettings) -> Steps[DailyReport]:
 
     It checks all that ``kit.health("deep")`` does but the host's own checks, the age of messages
     between owners, what is dead, and the sums of the ledger. Of a sample of owners, another one
-    each day so that 28 days see all, it audits the accounts and computes the streaks anew. A part
-    that fails is a finding and stops no other.
+    each day so that 28 days see all, it audits the accounts and computes the streaks anew. It finds
+    alert rules that fail, and metrics that were dropped or folded in this process. A part that
+    fails is a finding and stops no other.
 
     Args:
         settings: The kit's settings.
@@ -58,8 +60,11 @@ def daily_check(settings: KitSettings) -> Steps[DailyReport]:
     now = settings.clock.now()
     takes, visited = partial(is_sampled, day=now.date()), set[str]()
     findings: list[Finding] = []
+    observer = settings.observer
     for check in BUILT_IN:
         result = yield from _result(check, settings)
+        if observer is not None:
+            observer.checked({check.name: result.status})
         if result.status != "pass":
             severity: Severity = "error" if result.status == "fail" else "warning"
             findings.append(Finding(check.finding, severity, result.text, check.remedy))
@@ -68,6 +73,8 @@ def daily_check(settings: KitSettings) -> Steps[DailyReport]:
     for name, part in PARTS.items():
         try:
             found = yield from part(settings, takes, visited)
+            if name == "ledger" and observer is not None:
+                observer.audited(len(found))
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 - one part must not stop the others
@@ -126,5 +133,7 @@ PARTS: dict[str, Part] = {
     "dead": _check_dead,
     "ledger": check_ledger,
     "streaks": check_streaks,
+    "alerts": check_rules,
+    "metrics": check_lost_metrics,
 }
 """The parts of the daily check beside the checks of ``kit.health``, in their order."""

@@ -140,6 +140,8 @@ class _Checks(Generic[R]):
     def _health(self, level: Level, runs: Sequence[R]) -> Health:
         results = {run.check.name: self._result(run) for run in runs}
         critical = {run.check.name: run.check.critical for run in runs}
+        if self._settings.observer is not None:
+            self._settings.observer.checked({name: it.status for name, it in results.items()})
         return Health(overall(results, critical), results, level)
 
 

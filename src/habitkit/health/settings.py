@@ -11,7 +11,9 @@ from habitkit.errors import ConfigurationError
 
 __all__ = ["BUILT_IN_NAMES", "HealthSettings", "HostCheck", "check"]
 
-BUILT_IN_NAMES = frozenset({"store", "schema", "flags", "relay", "sweep", "outbox", "clock"})
+BUILT_IN_NAMES = frozenset(
+    {"store", "schema", "flags", "relay", "sweep", "outbox", "clock", "flush", "alerts"}
+)
 """The names of habitkit's own checks."""
 
 _LONGEST_NAME = 100
@@ -54,6 +56,9 @@ def _expect_bool(_: object, __: object, value: Any) -> None:
         raise ConfigurationError(msg)
 
 
+_READY: Literal["ready"] = "ready"
+
+
 @frozen
 class HostCheck:
     """A check of the host, as ``check`` makes it.
@@ -68,7 +73,7 @@ class HostCheck:
 
     name: str = field(validator=_expect_name)
     call: Callable[[], Any] = field(validator=_expect_call)
-    level: Literal["ready", "deep"] = field(default="ready", validator=_expect_level)
+    level: Literal["ready", "deep"] = field(default=_READY, validator=_expect_level)
     timeout_seconds: float = field(default=2.0, validator=_expect_seconds)
     critical: bool = field(default=True, validator=_expect_bool)
 
@@ -134,6 +139,8 @@ class HealthSettings:
             kit takes: they may wait for another service's relay.
         clock_skew_seconds: How far the kit's clock may be from the database's before ``clock``
             warns.
+        flush_age_seconds: How long the metrics of this process may not have been stored before
+            ``flush`` warns.
 
     Raises:
         ConfigurationError: If one of them is not what is expected.
@@ -144,3 +151,4 @@ class HealthSettings:
     sweep_lag_seconds: float = field(default=900, validator=_expect_seconds)
     outbox_age_seconds: float = field(default=3600, validator=_expect_seconds)
     clock_skew_seconds: float = field(default=5, validator=_expect_seconds)
+    flush_age_seconds: float = field(default=60, validator=_expect_seconds)

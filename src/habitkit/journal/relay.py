@@ -14,6 +14,7 @@ from habitkit.journal.domain.rules import (
     reason,
     retry_delay,
 )
+from habitkit.maintenance import observe_lags
 from habitkit.workflow import Call, Outside
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
     report = RelayReport(len(delivered), tuple(failures), tuple(dead))
     if settings.observer is not None:
         settings.observer.relayed(report)
+        yield from observe_lags(settings, of_relay=True)
     return report
 
 

@@ -165,6 +165,10 @@ class OutboxStore(Protocol):
         """
         ...
 
+    def count_waiting(self, limit: int) -> int:
+        """Return how many deliveries are neither done nor dead; of more than ``limit``, that."""
+        ...
+
     def dead(self, limit: int) -> list[DeadLetter]:
         """Return up to ``limit`` dead deliveries, longest dead first, in order of (owner, ...)."""
         ...

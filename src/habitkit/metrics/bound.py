@@ -137,9 +137,19 @@ class BoundGauge(SeriesRecord):
         return self._merged(value, new)  # type: ignore[no-any-return]
 
     def _carry(self, now: int) -> None:
+        """Repeat the last value in the slot of this moment, with the instant at which it was set.
+
+        So of two processes the one that has set it last counts, and not the one that repeats it.
+        """
         slot = slot_of(now, self._recorder.step)
-        if self._last is not None and slot not in self._slots and slot > self._released:
-            self._take([self._last], now * _NS)
+        last = self._last
+        if last is not None and slot not in self._slots and slot > self._released:
+            it = self._slot_at(now)
+            it.value = self._merged(it.value, GaugePoint(last, self._last_ns, last, last, last, 1))
+            it.version += 1
+            if self._recorder.exports:
+                again = GaugePoint(last, now * _NS, last, last, last, 1)
+                self._unexported = self._merged(self._unexported, again)
 
     def _merged(self, value: GaugePoint | None, other: GaugePoint | None) -> Any:
         if value is None or other is None:

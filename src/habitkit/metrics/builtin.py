@@ -49,9 +49,9 @@ _DISTRIBUTIONS = (
     ("flush_duration", (), "How long it takes to store the metrics of a process."),
 )
 _GAUGES: tuple[tuple[str, str, tuple[str, ...], str, Across], ...] = (
-    ("relay_lag", "seconds", (), "Age of the oldest delivery that is due.", "last"),
+    ("relay_lag", "seconds", (), "How long the oldest delivery has been due.", "last"),
     ("outbox_waiting", "", (), "Deliveries that wait for the relay, up to 1000.", "last"),
-    ("sweep_lag", "seconds", (), "Age of the oldest message that waits for the sweep.", "last"),
+    ("sweep_lag", "seconds", (), "How long the sweep's oldest work has been due.", "last"),
     ("alerts", "", ("alertname", "state"), "Alerts that are pending or firing.", "last"),
     ("alerts_evaluated_at", "seconds", ("group",), "When a group was evaluated.", "max"),
     ("check_status", "", ("check",), "Health checks: 1 pass, 0.5 warn, 0 fail.", "min"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from habitkit import _logging
 from habitkit.metrics.domain.totals import Total
@@ -58,6 +58,14 @@ class Exporting:
             waiting.append(Exports(self._started_ns, start_ns, self._end_ns, given))
             yield from self._send(exporter, waiting)
 
+    def close(self) -> Steps[None]:
+        """Close the exporters; one that fails stops no other."""
+        for exporter in self._exporters:
+            try:
+                yield Outside(exporter.close, ())
+            except Exception:  # noqa: BLE001 - as above
+                self._failed(exporter)
+
     def _send(self, exporter: Exporter, waiting: deque[Exports]) -> Steps[None]:
         """Export what waits, the oldest first, and drop what has waited for too long."""
         try:
@@ -65,14 +73,7 @@ class Exporting:
                 yield Outside(exporter.export, (waiting[0],))
                 waiting.popleft()
         except Exception:  # noqa: BLE001 - one must not stop the others
-            _logging.warn(
-                _log,
-                "metrics.not_exported",
-                "an exporter of metrics failed",
-                key=exporter.name,
-                exc_info=True,
-                exporter=exporter.name,
-            )
+            self._failed(exporter)
         while waiting and (
             self._end_ns - waiting[0].start_ns > _LONGEST_NS or len(waiting) > _MOST_WAITING
         ):
@@ -84,8 +85,20 @@ class Exporting:
         found = []
         for instrument in self._metrics.instruments():
             for record in instrument.records():
-                value = record.take_unexported()
+                value: Any = record.take_unexported()
                 is_empty = value is None or value == 0 or getattr(value, "count", 1) == 0
                 if not is_empty:
                     found.append(Total(record.series, instrument.description, value))
         return found
+
+    def _failed(self, exporter: Exporter) -> None:
+        """Log that an exporter failed; it is called where that is handled."""
+        name = exporter.name
+        _logging.warn(
+            _log,
+            "metrics.not_exported",
+            "an exporter of metrics failed",
+            key=name,
+            exc_info=True,
+            exporter=name,
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import threading
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from habitkit.metrics.bound import BoundCounter, BoundDistribution, BoundGauge
 from habitkit.metrics.domain.names import attribute_texts
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Counter", "Distribution", "Gauge", "Instrument", "Timer"]
 
 B = TypeVar("B", bound=SeriesRecord)
-F = TypeVar("F", bound="Callable[..., Any]")
+P = ParamSpec("P")
+R = TypeVar("R")
 _NS = 1_000_000_000
 
 
@@ -183,7 +184,7 @@ class Gauge(Instrument[BoundGauge]):
         read: Callable[[], float] | None = None,
     ) -> None:
         """Begin without series; ``read`` gives the value of the one without attributes."""
-        self.across = across
+        self.across: Across = across
         self.read = read
         super().__init__(name, unit, description, recorder, caps)
 
@@ -295,28 +296,28 @@ class Timer:
         """Record the seconds since the block began."""
         self._record(self._started.pop())
 
-    def __call__(self, function: F) -> F:
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Return a function that is timed at each call."""
-        if inspect.iscoroutinefunction(function):
+        work: Any = function
 
-            @wraps(function)
-            async def timed(*args: Any, **kwargs: Any) -> Any:
-                began = self._ticks()
-                try:
-                    return await function(*args, **kwargs)
-                finally:
-                    self._record(began)
-        else:
+        @wraps(work)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            began = self._ticks()
+            try:
+                return await work(*args, **kwargs)
+            finally:
+                self._record(began)
 
-            @wraps(function)
-            def timed(*args: Any, **kwargs: Any) -> Any:
-                began = self._ticks()
-                try:
-                    return function(*args, **kwargs)
-                finally:
-                    self._record(began)
+        @wraps(work)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            began = self._ticks()
+            try:
+                return work(*args, **kwargs)
+            finally:
+                self._record(began)
 
-        return timed  # type: ignore[return-value]
+        timed: Any = awaited if inspect.iscoroutinefunction(function) else called
+        return timed  # type: ignore[no-any-return]
 
     def _record(self, began: int) -> None:
         self._into.record((self._ticks() - began) / _NS, self._attributes)

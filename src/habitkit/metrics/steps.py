@@ -63,6 +63,7 @@ class MetricsSteps:
         self.writer = ids.random_number()
         self._busy = threading.Lock()
         self._late: list[list[Point]] = []
+        self.began_at = self._metrics.now()
         self.flushed_at: int | None = None
         self.last_error: str | None = None
 
@@ -199,9 +200,12 @@ class MetricsSteps:
 
     def close(self) -> Steps[None]:
         """Flush, and close the store if it was made here."""
-        yield from self.flush()
-        if self._metrics.owns_series:
-            yield Outside(self._metrics.series.close, ())
+        try:
+            yield from self.flush()
+        finally:
+            yield from self._metrics.exporting.close()
+            if self._metrics.owns_series:
+                yield Outside(self._metrics.series.close, ())
 
     def _see_own(self) -> Steps[None]:
         """Flush if nobody but this process would: what it has recorded can be queried at once."""

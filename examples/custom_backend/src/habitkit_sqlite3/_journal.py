@@ -137,6 +137,11 @@ class Outbox(Port):
         ((at,),) = self.run(query, types is None, list(types or ())).fetchall()
         return None if at is None else datetime.fromisoformat(at)
 
+    def count_waiting(self, limit: int) -> int:
+        query = "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE dead IS NULL LIMIT ?)"
+        ((count,),) = self.run(query, limit).fetchall()
+        return int(count)
+
     def dead(self, limit: int) -> list[DeadLetter]:
         query = """SELECT value, attempts, error, dead
                    FROM outbox JOIN events USING (owner, rev, n)

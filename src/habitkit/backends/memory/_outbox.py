@@ -82,6 +82,10 @@ class Outbox:
             (row.available_at for row in alive if types is None or row.type in types), default=None
         )
 
+    def count_waiting(self, limit: int) -> int:
+        """Return how many deliveries are neither done nor dead, up to a limit."""
+        return min(limit, sum(row.dead_at is None for row in self._waiting.rows.values()))
+
     def dead(self, limit: int) -> list[DeadLetter]:
         """Return dead deliveries, longest dead first."""
         found = sorted(

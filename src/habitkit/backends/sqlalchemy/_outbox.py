@@ -71,6 +71,7 @@ class Outbox:
     )
     _OLDEST = Prepared(lambda _: _oldest(outbox.c.type == bindparam("of_type")))
     _OLDEST_OF_NEXT = Prepared(lambda _: _oldest(outbox.c.type > bindparam("after")))
+    _COUNT = Prepared(lambda _: select(func.count()).select_from(_alive().subquery()))
     _DEAD = Prepared(
         lambda _: (
             select(*_PLACE, outbox.c.type, outbox.c.attempts, outbox.c.error, outbox.c.dead_at)
@@ -144,6 +145,11 @@ class Outbox:
             found = [row[1] for row in rows if row is not None]
         return min(found, default=None)
 
+    def count_waiting(self, limit: int) -> int:
+        """Return how many deliveries are neither done nor dead, up to a limit."""
+        row = self._link.row(self._COUNT, {"count": limit})
+        return 0 if row is None else int(row[0])
+
     def dead(self, limit: int) -> list[DeadLetter]:
         """Return dead deliveries, longest dead first."""
         found = []
@@ -199,6 +205,16 @@ def _oldest(of_type: ColumnElement[bool]) -> Any:
         .where(outbox.c.dead_at.is_(None), of_type)
         .order_by(outbox.c.dead_at, outbox.c.type, outbox.c.available_at)
         .limit(1)
+    )
+
+
+def _alive() -> Any:
+    """Return the query of what is not dead, in the order of the index, up to a number."""
+    return (
+        select(outbox.c.type)
+        .where(outbox.c.dead_at.is_(None))
+        .order_by(outbox.c.dead_at, outbox.c.type, outbox.c.available_at)
+        .limit(bindparam("count"))
     )
 
 

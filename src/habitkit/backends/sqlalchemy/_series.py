@@ -42,7 +42,6 @@ __all__ = ["SeriesRows", "series_rows_of"]
 _STEP, _SLOT, _FROM, _UNTIL = (
     bindparam(name, type_=BigInteger()) for name in ("of_step", "of_slot", "start", "until")
 )
-_LARGEST = 2**63 - 1
 _COUNT = bindparam("count", type_=BigInteger())
 _POINT_KEY = tuple(points.primary_key)
 _MARK_KEY = tuple(marks.primary_key)

@@ -60,6 +60,9 @@ def _text(_: object, attribute: Any, value: Any) -> None:
         raise InvalidInput(attribute.name, given=value, expected="a text")
 
 
+_WELL: Status = "pass"
+
+
 @frozen
 class CheckResult:
     """The result of one check.
@@ -75,7 +78,7 @@ class CheckResult:
         InvalidInput: If an attribute is not what is expected.
     """
 
-    status: Status = field(default="pass", validator=_expect_status)
+    status: Status = field(default=_WELL, validator=_expect_status)
     text: str = field(default="", validator=_text)
     value: float | None = field(default=None, validator=_number_or_none)
     unit: str = field(default="", validator=_text)

@@ -44,7 +44,7 @@ def to_json(expression: Expression) -> Any:
     return {"function": "now"}
 
 
-def from_json(content: object, where: str = "expression", level: int = 1) -> Expression:
+def from_json(content: Any, where: str = "expression", level: int = 1) -> Expression:
     """Make an expression of what ``to_json`` returns.
 
     Args:
@@ -56,7 +56,7 @@ def from_json(content: object, where: str = "expression", level: int = 1) -> Exp
         InvalidMetric: If it is something else; it says where.
     """
     if type(content) in {int, float} and level > 1:
-        return Number(content)  # type: ignore[arg-type]
+        return Number(content)
     if not isinstance(content, Mapping) or level > _MOST_LEVELS:
         expected = 'an object such as {"function": "rate", "metric": "requests", "over": "5m"}'
         raise InvalidMetric(where, given=content, expected=f"{expected}, not nested too deeply")

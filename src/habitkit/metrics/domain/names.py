@@ -35,7 +35,7 @@ def metric_name(value: object) -> str:
     return value
 
 
-def text_of_unit(value: object) -> str:
+def text_of_unit(value: Any) -> str:
     """Return a valid unit: empty, or a name such as ``seconds``.
 
     Raises:

@@ -31,6 +31,12 @@ __all__ = [
 _DAY = 86_400
 
 
+def _expect_seconds(_: object, attribute: Any, value: Any) -> None:
+    if type(value) is not int or value < 1:
+        msg = f"{attribute.name}: expected whole seconds, an int above 0, got {value!r}"
+        raise ConfigurationError(msg)
+
+
 @frozen
 class Tier:
     """A resolution at which points are kept.
@@ -40,15 +46,8 @@ class Tier:
         keep_seconds: How long its points are kept.
     """
 
-    step_seconds: int = field()
-    keep_seconds: int = field()
-
-    @step_seconds.validator
-    @keep_seconds.validator
-    def _expect_seconds(self, attribute: Any, value: Any) -> None:
-        if type(value) is not int or value < 1:
-            msg = f"{attribute.name}: expected whole seconds, an int above 0, got {value!r}"
-            raise ConfigurationError(msg)
+    step_seconds: int = field(validator=_expect_seconds)
+    keep_seconds: int = field(validator=_expect_seconds)
 
 
 TIERS = (Tier(10, 3 * 3600), Tier(60, 2 * _DAY), Tier(3600, 90 * _DAY), Tier(_DAY, 3 * 365 * _DAY))

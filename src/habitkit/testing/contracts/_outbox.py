@@ -67,6 +67,21 @@ class OutboxCases(Contract):
         _bury(store, claimed, NOW)
         assert (oldest(["noted"]), oldest()) == (None, NOW + 2 * MINUTE)
 
+    def test_what_is_neither_done_nor_dead_is_counted_up_to_a_limit(self, store: Store) -> None:
+        def waiting(limit: int = 9) -> int:
+            return read(store, lambda stores: stores.outbox.count_waiting(limit))
+
+        assert waiting() == 0
+        append(store, *event_rows("ada", 3, deliver=True))
+        append(store, event_row("bob", 1, deliver=True, kind="marked"), event_row("eve", 1))
+        assert [waiting(), waiting(4), waiting(3), waiting(1)] == [4, 4, 3, 1]
+        first, second, _ = _claim(store, NOW)
+        assert waiting() == 4  # a claim is no end
+        _bury(store, first, NOW)
+        assert waiting() == 3
+        write(store, lambda stores: stores.outbox.done([second.id]))
+        assert waiting() == 2
+
     def test_a_backlog_of_another_type_is_not_in_the_way(self, store: Store) -> None:
         append(store, *event_rows("ada", 5, deliver=True))
         marked = [event_row("bob", n + 1, deliver=True, kind="marked", n=n) for n in range(3)]
