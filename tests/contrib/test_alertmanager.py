@@ -4,6 +4,7 @@ import json
 import threading
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def server():
         def log_message(self, *_):
             pass
 
-    received = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    received: Any = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     received.posted, received.status = [], 200
     received.url = f"http://127.0.0.1:{received.server_port}"
     thread = threading.Thread(target=received.serve_forever, args=(0.01,))
