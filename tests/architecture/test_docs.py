@@ -137,7 +137,9 @@ def test_the_table_of_actions_has_every_action_and_argument():
                 wrong.append(f"{call}: {found}, expected {expected}")
     actions = {
         f"kit.{service}.{name}"
-        for service in ("habits", "streaks", "coins", "events", "flags", "experiments", "relay")
+        for service in (
+            *("habits", "streaks", "coins", "events", "flags", "experiments", "alerts", "relay"),
+        )
         for name in dir(getattr(kit, service))
         if not name.startswith("_")
     }
