@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from habitkit.alerts.domain.advance import advance
 from habitkit.alerts.domain.model import AlertState, Change, Observed, RuleState
 from habitkit.alerts.domain.rules import Alert, AlertGroup, Flap
-from habitkit.alerts.watchdog import watchdog
+from habitkit.alerts.watchdogs import watchdog
 from habitkit.errors import InvalidInput
 from habitkit.metrics.domain.functions import last, rate
 from habitkit.metrics.domain.series import Labels, labels_of

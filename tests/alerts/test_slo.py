@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from habitkit.alerts.domain.rules import Alert
-from habitkit.alerts.slo import Slo, budget, slo
+from habitkit.alerts.slos import Slo, budget, slo
 from habitkit.errors import InvalidInput
 from habitkit.metrics.domain.evaluation import Samples, samples_of
 from habitkit.metrics.domain.expressions import Aggregate

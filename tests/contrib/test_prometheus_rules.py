@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from habitkit.alerts import Alert, AlertGroup, Flap
 from habitkit.alerts.domain.templates import render
-from habitkit.alerts.slo import slo
-from habitkit.alerts.watchdog import watchdog
+from habitkit.alerts.slos import slo
+from habitkit.alerts.watchdogs import watchdog
 from habitkit.contrib.prometheus_rules import dump_rules, load_rules
 from habitkit.errors import InvalidInput
 from habitkit.metrics import (

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import habitkit
 from habitkit import DayClock, FreezeRule, Goal, Schedule, _codec
+from habitkit.alerts.domain.model import Advanced, AlertState, Change, Observed, RuleState
 from habitkit.coins.auditing.domain.model import Block, Digest, LedgerExport, LedgerLine
 from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.events import Event, Recorded
@@ -31,6 +32,11 @@ from habitkit.modules import vocabulary
 from habitkit.testing import strategies
 
 NO_JSON: dict[type, str] = {
+    Advanced: "goes from a rule to the use case",
+    AlertState: "has a JSON of its own: see state_json",
+    Change: "goes from a rule to the use case",
+    Observed: "goes from a query to a rule",
+    RuleState: "has a JSON of its own: see state_json",
     Block: "holds bytes; a store keeps it in columns",
     Digest: "holds bytes; a store keeps it in columns",
     Economy: "holds classes; it is configuration, not data",

@@ -27,6 +27,7 @@ from habitkit.flags import Fault, Flag, Flags, FlagsChange, FlagsEvent, StaleFla
 from habitkit.habits import HabitChanged, HabitCompleted, PastDay, RebuildReport
 from habitkit.journal.domain.model import EventId
 from habitkit.limits import DecisionMade, Limiter
+from tests.unit.alert_values import values_of_alerts
 from tests.unit.experiment_values import values_of_experiments
 from tests.unit.quest_values import values_of_quests
 from tests.unit.test_codec import KINDS, VALUES, few, strategy
@@ -39,8 +40,17 @@ PACKAGES = [
         f"habitkit.{name}"
         for name in ("habits", "coins", "quests", "flags", "experiments", "limits")
     ),
+    *(f"habitkit.{name}" for name in ("metrics", "alerts", "health")),
 ]
 NO_VALUES: dict[str, str] = {
+    "Advanced": "has labels as keys; it goes from a rule to the use case",
+    "AlertSettings": "holds functions",
+    "Change": "goes from a rule to the use case",
+    "HostCheck": "holds a function",
+    "Observed": "has labels as keys; it goes from a query to a rule",
+    "Receiver": "holds a function",
+    "RuleState": "has labels as keys; it has a JSON of its own",
+    "Sketch": "is no value: it has an encoding of its own",
     "Attribute": "is a part of a flag that is being built",
     "Counted": "holds a function",
     "Condition": "is a part of a flag that is being built",
@@ -113,6 +123,7 @@ def returned() -> Iterator[object]:
     yield ExpiringCoins(3, NOW)
     yield AwardUse(ID, ID, 2)
     yield from (Event("ada", NOW), HabitChanged("ada", NOW, run.id))
+    yield from values_of_alerts()
     yield from values_of_experiments()
     yield from values_of_quests()
 

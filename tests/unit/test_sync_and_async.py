@@ -85,7 +85,9 @@ async def test_both_modes_have_the_same_services_with_the_same_actions():
         assert _actions(getattr(async_kit, name)) == found
         for action in found:
             assert inspect.iscoroutinefunction(getattr(getattr(async_kit, name), action))
-    assert _actions(HabitKit).keys() == {"export", "forget", "rebuild", "refresh", "sweep"}
+    assert _actions(HabitKit).keys() == {
+        *("daily_check", "export", "forget", "rebuild", "refresh", "sweep"),
+    }
     assert _actions(AsyncHabitKit) == _actions(HabitKit)
     await threaded.close()
 

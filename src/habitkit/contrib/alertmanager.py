@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from attrs import frozen
 
 from habitkit.alerts.domain.receivers import Receiver
-from habitkit.errors import HabitKitError, InvalidInput
+from habitkit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,26 +26,13 @@ if TYPE_CHECKING:
     from habitkit.alerts.domain.receivers import Notification
     from habitkit.metrics.domain.series import Labels
 
-__all__ = ["NotAccepted", "fingerprint", "push", "webhook"]
+__all__ = ["fingerprint", "push", "webhook"]
 
 _REPEAT_SECONDS = 60
 _INTERVALS_TO_END = 4
 _NEVER = "0001-01-01T00:00:00Z"
 _OFFSET, _PRIME = 0xCBF29CE484222325, 0x100000001B3  # FNV-1a of 64 bits
 _SEPARATOR = b"\xff"
-
-
-class NotAccepted(HabitKitError):
-    """A server did not take a notification; it is sent again later.
-
-    Attributes:
-        status: The status of its response.
-    """
-
-    def __init__(self, host: str, status: int) -> None:
-        """Name the server and the status."""
-        self.status = status
-        super().__init__(f"{host} answered a notification with status {status}, expected 200")
 
 
 def push(
@@ -140,8 +126,8 @@ class _Webhook:
         """Post one.
 
         Raises:
-            NotAccepted: If the server answers with another status than one of success.
-            OSError: If it cannot be reached in time.
+            OSError: If the server cannot be reached in time, or answers with another status than
+                one of success.
         """
         _post(self.url, _payload(notification), self.headers, self.timeout_seconds)
 
@@ -220,17 +206,9 @@ def _checked(url: str) -> str:
 def _post(
     url: str, content: Any, headers: Mapping[str, str] | None, timeout_seconds: float
 ) -> None:
-    """Post JSON.
-
-    Raises:
-        NotAccepted: If the server answers with another status than one of success.
-    """
+    """Post JSON; another status than one of success is an ``HTTPError``, which is an OSError."""
     body = json.dumps(content).encode()
     every = {"Content-Type": "application/json", **(headers or {})}
     request = Request(url, body, every, method="POST")  # noqa: S310 - the scheme was checked
-    try:
-        with urlopen(request, timeout=timeout_seconds) as response:  # noqa: S310
-            response.read()
-    except HTTPError as error:
-        error.close()
-        raise NotAccepted(urlsplit(url).hostname or "", error.code) from None
+    with urlopen(request, timeout=timeout_seconds) as response:  # noqa: S310
+        response.read()
