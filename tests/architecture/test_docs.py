@@ -15,6 +15,7 @@ from attrs import fields
 import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit, events, ports
 from habitkit._logging import EVENTS
+from habitkit.alerts import default_rules
 from habitkit.backends.sqlalchemy import LATEST
 from habitkit.metrics.builtin import BUILT_IN
 from habitkit.modules import KitOptions, all_modules, vocabulary
@@ -137,7 +138,9 @@ def test_the_table_of_actions_has_every_action_and_argument():
                 wrong.append(f"{call}: {found}, expected {expected}")
     actions = {
         f"kit.{service}.{name}"
-        for service in ("habits", "streaks", "coins", "events", "flags", "experiments", "relay")
+        for service in (
+            *("habits", "streaks", "coins", "events", "flags", "experiments", "alerts", "relay"),
+        )
         for name in dir(getattr(kit, service))
         if not name.startswith("_")
     }
@@ -170,3 +173,9 @@ def test_the_table_of_metrics_is_that_of_the_code():
 
 def test_the_table_of_log_events_is_that_of_the_code():
     assert rows_of("logs", "`") == [[f"`{name}`", text] for name, text in EVENTS.items()]
+
+
+def test_the_table_of_default_rules_has_each_rule_and_its_severity():
+    found = [row[:2] for row in rows_of("alerts", "`Habitkit")]
+
+    assert found == [[f"`{it.name}`", it.labels["severity"]] for it in default_rules().rules]
