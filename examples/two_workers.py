@@ -32,8 +32,7 @@ from rich.table import Table
 
 from habitkit import HabitKit
 from habitkit.alerts import Alert, AlertGroup, AlertSettings, Notification, Receiver
-from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
-from habitkit.backends.sqlalchemy.series import SqlSeries
+from habitkit.backends.sqlalchemy import SqlSeries, SqlStore, sqlite_engine, upgrade
 from habitkit.metrics import Matrix, Metrics, Tier, UnknownMetric, increase, quantile
 
 WORKERS = {"a": 1, "b": 2}  # and the seed of each
