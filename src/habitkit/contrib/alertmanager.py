@@ -190,17 +190,17 @@ def _time(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _checked(url: str) -> str:
+def _checked(url: Any) -> str:
     """Return an address of HTTP.
 
     Raises:
         InvalidInput: If it is none.
     """
-    parts = urlsplit(url) if isinstance(url, str) else None
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        expected = "an address such as http://127.0.0.1:9093"
-        raise InvalidInput("url", given=url, expected=expected)
-    return url
+    if isinstance(url, str):
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            return url
+    raise InvalidInput("url", given=url, expected="an address such as http://127.0.0.1:9093")
 
 
 def _post(

@@ -36,10 +36,13 @@ def _expect_call(_: object, __: object, value: Any) -> None:
         raise ConfigurationError(msg)
 
 
-def _expect_level(_: object, __: object, value: Any) -> None:
-    if value not in ("ready", "deep"):
-        msg = f"level: expected 'ready' or 'deep' ('live' runs no checks), got {value!r}"
-        raise ConfigurationError(msg)
+def _level(value: Any) -> Literal["ready", "deep"]:
+    if value == "ready":
+        return "ready"
+    if value == "deep":
+        return "deep"
+    msg = f"level: expected 'ready' or 'deep' ('live' runs no checks), got {value!r}"
+    raise ConfigurationError(msg)
 
 
 def _expect_seconds(_: object, attribute: Any, value: Any) -> None:
@@ -56,9 +59,6 @@ def _expect_bool(_: object, __: object, value: Any) -> None:
         raise ConfigurationError(msg)
 
 
-_READY: Literal["ready"] = "ready"
-
-
 @frozen
 class HostCheck:
     """A check of the host, as ``check`` makes it.
@@ -73,7 +73,7 @@ class HostCheck:
 
     name: str = field(validator=_expect_name)
     call: Callable[[], Any] = field(validator=_expect_call)
-    level: Literal["ready", "deep"] = field(default=_READY, validator=_expect_level)
+    level: Literal["ready", "deep"] = field(default="ready", converter=_level)
     timeout_seconds: float = field(default=2.0, validator=_expect_seconds)
     critical: bool = field(default=True, validator=_expect_bool)
 
