@@ -40,6 +40,7 @@ _STEPS = re.compile(r"^Steps\[(.*)\]$")
 _GIVEN_BY_THE_KIT = re.compile(
     r"^ +(tx: The transaction|settings: The kit's settings).*\n", re.MULTILINE
 )
+_NO_ARGUMENTS = re.compile(r"^ +Args:\n(?=\s*(\n|$))", re.MULTILINE)
 
 
 def _as_method(offered: Action[Any, Any] | Workflow[Any, Any], name: str) -> Any:
@@ -53,7 +54,8 @@ def _as_method(offered: Action[Any, Any] | Workflow[Any, Any], name: str) -> Any
     given = list(signature.parameters.values())[1:]
     result = _STEPS.sub(r"\1", str(signature.return_annotation))
     method.__name__ = name
-    method.__doc__ = _GIVEN_BY_THE_KIT.sub("", offered.function.__doc__ or "")
+    described = _GIVEN_BY_THE_KIT.sub("", offered.function.__doc__ or "")
+    method.__doc__ = _NO_ARGUMENTS.sub("", described)
     method.__annotations__ = {**offered.function.__annotations__, "return": result}
     method.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[service, *given], return_annotation=result
