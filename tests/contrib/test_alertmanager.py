@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import habitkit.testing
-from habitkit.alerts import Alert, AlertGroup, AlertSettings, Receiver
+from habitkit.alerts import Alert, AlertGroup, AlertSettings, Flap, Receiver
 from habitkit.contrib.alertmanager import fingerprint, push, webhook
 from habitkit.errors import InvalidInput
 from habitkit.metrics import increase
@@ -24,7 +24,13 @@ def server():
             body = self.rfile.read(int(self.headers["Content-Length"]))
             received.posted.append((self.path, dict(self.headers), json.loads(body)))
             self.send_response(received.status)
+            if received.status in range(300, 400):
+                self.send_header("Location", f"{received.url}/elsewhere")
             self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_GET(self):
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_):
@@ -41,13 +47,14 @@ def server():
     received.server_close()
 
 
-def kit_with(receiver):
+def kit_with(receiver, **options):
     rule = Alert(
         "Fails",
         increase("fails", "5m") > 2,
         labels={"severity": "page"},
         summary="{value} fail",
         runbook="look",
+        **options,
     )
     group = AlertGroup("app", [rule], every_seconds=60)
     return habitkit.testing.kit(metrics=True, alerts=AlertSettings([group], [receiver]))
@@ -103,6 +110,47 @@ def test_a_server_that_refuses_gets_it_again(server):
     fire(kit, 1)
     assert len({body["alerts"][0]["startsAt"] for _, _, body in server.posted}) == 1
     assert len(server.posted) >= 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_error_as_it_would_lose_the_notification(server, status):
+    server.status = status
+    kit = kit_with(Receiver("chat", webhook(server.url), wait_seconds=0))
+    kit.metrics.counter("fails").add(5)
+    kit.clock.advance(minutes=1)
+    report = kit.alerts.evaluate()
+    assert report.sent == 0
+    assert f"HTTP Error {status}" in report.failures[0].error
+
+
+@pytest.mark.parametrize("make", [push, lambda url: Receiver("chat", webhook(url), wait_seconds=0)])
+def test_an_alert_starts_when_it_fires(server, make):
+    kit = kit_with(make(server.url), for_="2m")
+    start = kit.clock.now()
+    kit.metrics.counter("fails").add(5)
+    fire(kit, 3)
+    ((_, _, body),) = server.posted
+    (alert,) = body if isinstance(body, list) else body["alerts"]
+    assert datetime.fromisoformat(alert["startsAt"]) == start + timedelta(minutes=3)
+
+
+@pytest.mark.parametrize("make", [push, lambda url: Receiver("chat", webhook(url), wait_seconds=0)])
+def test_an_alert_that_flaps_has_not_ended_until_it_is_steady(server, make):
+    kit = kit_with(make(server.url), flap=Flap(2, "30m"))
+    kit.metrics.counter("fails").add(5)
+    fire(kit, 10)
+    assert kit.alerts.active() == []
+    *_, last = [body for _, _, body in server.posted]
+    (alert,) = last if isinstance(last, list) else last["alerts"]
+    ends = datetime.fromisoformat(alert["endsAt"])
+    assert alert.get("status", "firing") == "firing"
+    assert ends.year == 1 or ends > kit.clock.now()
+    fire(kit, 30)
+    *_, last = [body for _, _, body in server.posted]
+    (alert,) = last if isinstance(last, list) else last["alerts"]
+    assert alert.get("status", "resolved") == "resolved"
+    assert datetime.fromisoformat(alert["endsAt"]).year > 1
+    assert datetime.fromisoformat(alert["endsAt"]) < kit.clock.now()
 
 
 def test_the_error_names_the_status(server):

@@ -19,7 +19,7 @@ from habitkit import _logging, ids
 from habitkit.alerts.domain.grouping import failed, plan, sent
 from habitkit.alerts.domain.receiver_json import receiver_state_from_dict, receiver_state_to_dict
 from habitkit.alerts.domain.receivers import ReceiverState
-from habitkit.alerts.evaluation import load_states
+from habitkit.alerts.evaluation import REMOVED_AFTER, load_states
 from habitkit.alerts.sending import Job, send_all
 from habitkit.alerts.settings import AlertSettings
 from habitkit.alerts.silences import current_silences
@@ -151,14 +151,22 @@ def load_receiver(row: ReceiverRow | None) -> Kept:
     if row is None:
         return Kept()
     content = json.loads(row.state)
-    return Kept(receiver_state_from_dict(content["state"]), content["error"])
+    return Kept(receiver_state_from_dict(content["state"]), content.get("error"))
 
 
 def _see(tx: Transaction, own: AlertSettings, *receivers: Receiver) -> _Seen:
-    """Read what decides what receivers are sent; all of them by default."""
+    """Read what decides what receivers are sent; all of them by default.
+
+    Groups that other processes have evaluated of late are among it, or these and this one would
+    undo each other's notifications while a new version of an app is rolled out.
+    """
     port = tx.port(ALERTS)
+    names = {group.name: None for group in own.groups}
+    for name, at in port.evaluated().items():  # while a new version of an app is rolled out
+        if abs(tx.now - at) <= REMOVED_AFTER:
+            names[name] = None
     return _Seen(
-        groups=[port.group(group.name) for group in own.groups],
+        groups=[port.group(name) for name in names],
         receivers={it.name: port.receiver(it.name) for it in receivers or own.receivers},
         silences=current_silences(tx),
         at=tx.now,

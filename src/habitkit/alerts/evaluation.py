@@ -37,15 +37,17 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-__all__ = ["Evaluated", "evaluate_groups", "load_states"]
+__all__ = ["REMOVED_AFTER", "Evaluated", "evaluate_groups", "load_states"]
 
 _log = _logging.logger("alerts")
 
 _OFFSET_SECONDS = 15
 """How long the other writers have to flush the end of the data, where they share the store."""
 
+REMOVED_AFTER = timedelta(minutes=15)
+"""How long rules and groups are kept that this process does not know: others may."""
+
 _SKEW = timedelta(minutes=2)
-_REMOVED_AFTER = timedelta(minutes=15)
 _SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -234,7 +236,7 @@ def _evaluate(
         if after.error is not None:
             failures.append(_failure(f"{group.name}: {rule.name}", after.error))
     for key, state in before.items():  # of rules that this process does not know
-        if _is_removed(state, at):
+        if _is_removed(group, state, at):
             events += _changes(owner, at, group, state, RuleState())
             _count(alerts, state, RuleState())
         else:
@@ -253,13 +255,14 @@ def _count(alerts: Counter[tuple[str, str]], before: RuleState, after: RuleState
                 alerts[dict(labels)[ALERTNAME], alert.phase] += one
 
 
-def _is_removed(state: RuleState, at: datetime) -> bool:
+def _is_removed(group: AlertGroup, state: RuleState, at: datetime) -> bool:
     """Tell whether nobody has evaluated a rule for so long that there is none any more.
 
     While a new version of an app is rolled out, other processes may still have it, or already.
     """
     last = state.evaluated_at
-    return last is None or not timedelta(0) <= at - last <= _REMOVED_AFTER
+    kept = max(REMOVED_AFTER, 2 * group.every_seconds * _SECOND)
+    return last is None or not timedelta(0) <= at - last <= kept
 
 
 def _changes(

@@ -30,6 +30,7 @@ _STILL_BUSY = "still busy with an earlier notification, which was not done in ti
 _NOT_SYNC = "send is an `async def`, which needs an AsyncHabitKit; expected a plain function"
 _NOT_PLAIN = "send returned something to await; expected it to be an `async def`, or plain"
 _NO_OUTCOME = "the thread that was sending it has ended"
+_CANCELLED = "send was cancelled, but not by the kit"
 _CANCEL_SECONDS = 1.0
 
 
@@ -167,25 +168,31 @@ async def _send_awaited(jobs: Sequence[Job], timeout_seconds: float) -> None:
     """Send the notifications of jobs whose ``send`` is a coroutine function, all at once."""
     import asyncio  # noqa: PLC0415 - the sync kit never loads it
 
-    tasks = {asyncio.ensure_future(_send_one_by_one(job)): job for job in jobs}
+    tasks = [asyncio.ensure_future(_send_one_by_one(job)) for job in jobs]
     try:
         await asyncio.wait(tasks, timeout=timeout_seconds)
     finally:
-        hanging = {task: job for task, job in tasks.items() if not task.done()}
-        for task in hanging:
+        hanging = [task for task in tasks if not task.done()]
+        for task, job in zip(tasks, jobs, strict=True):
+            tried = len(job.outcomes)
+            if tried < len(job.notifications):
+                error = _CANCELLED if task.done() else _NOT_DONE.format(seconds=timeout_seconds)
+                job.outcomes.append(Outcome(job.notifications[tried], error))
             task.cancel()
     if hanging:
         await asyncio.wait(hanging, timeout=_CANCEL_SECONDS)
-    for job in hanging.values():
-        error = _NOT_DONE.format(seconds=timeout_seconds)
-        job.outcomes.append(Outcome(job.notifications[len(job.outcomes)], error))
 
 
 async def _send_one_by_one(job: Job) -> None:
+    import asyncio  # noqa: PLC0415 - as above
+
+    task = asyncio.current_task()
     for notification in job.notifications:
         error = None
         try:
             await job.receiver.send(notification)
         except Exception as failure:  # noqa: BLE001 - whatever it is, it is this receiver's alone
             error = reason(failure)
+        if task is not None and task.cancelling():  # its outcome is there: it was too late
+            return
         job.outcomes.append(Outcome(notification, error))

@@ -11,7 +11,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from attrs import frozen
 
@@ -33,6 +33,13 @@ _INTERVALS_TO_END = 4
 _NEVER = "0001-01-01T00:00:00Z"
 _OFFSET, _PRIME = 0xCBF29CE484222325, 0x100000001B3  # FNV-1a of 64 bits
 _SEPARATOR = b"\xff"
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Refuses redirects: what follows one asks with GET, without the notification."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follow none, so that it is an error."""
 
 
 def push(
@@ -134,11 +141,11 @@ class _Webhook:
 
 def _pushed(alert: AlertState, ends: datetime) -> dict[str, Any]:
     """Return an alert as the API takes it."""
-    is_resolved = alert.phase == "resolved"
+    is_resolved = _is_resolved(alert)
     return {
         "labels": dict(alert.labels),
         "annotations": _annotations(alert),
-        "startsAt": _time(alert.active_at),
+        "startsAt": _time(alert.fired_at or alert.active_at),
         "endsAt": _time((alert.resolved_at or ends) if is_resolved else ends),
     }
 
@@ -158,17 +165,22 @@ def _payload(notification: Notification) -> dict[str, Any]:
         "externalURL": "",
         "alerts": [
             {
-                "status": "resolved" if it.phase == "resolved" else "firing",
+                "status": "resolved" if _is_resolved(it) else "firing",
                 "labels": dict(it.labels),
                 "annotations": _annotations(it),
-                "startsAt": _time(it.active_at),
-                "endsAt": _time(it.resolved_at) if it.resolved_at else _NEVER,
+                "startsAt": _time(it.fired_at or it.active_at),
+                "endsAt": _time(it.resolved_at) if it.resolved_at and _is_resolved(it) else _NEVER,
                 "generatorURL": "",
                 "fingerprint": fingerprint(it.labels),
             }
             for it in alerts
         ],
     }
+
+
+def _is_resolved(alert: AlertState) -> bool:
+    """Return whether an alert has ended; one that flaps has not, in whatever phase it is."""
+    return alert.phase == "resolved" and not alert.flapping
 
 
 def _annotations(alert: AlertState) -> dict[str, str]:
@@ -210,5 +222,5 @@ def _post(
     body = json.dumps(content).encode()
     every = {"Content-Type": "application/json", **(headers or {})}
     request = Request(url, body, every, method="POST")  # noqa: S310 - the scheme was checked
-    with urlopen(request, timeout=timeout_seconds) as response:  # noqa: S310
+    with build_opener(_NoRedirects).open(request, timeout=timeout_seconds) as response:
         response.read()

@@ -105,10 +105,13 @@ class Flushing:
     def _round(self) -> None:
         try:
             self._metrics.flush()
+        except Exception:  # noqa: BLE001 - what was recorded waits for the next round
+            _warn_not_flushed()
+        try:
             if self._interval.evaluate is not None:
                 self._interval.evaluate()
-        except Exception:  # noqa: BLE001 - what was recorded waits for the next round
-            _logging.warn(_log, "metrics.not_flushed", "cannot flush the metrics", exc_info=True)
+        except Exception:  # noqa: BLE001 - the next round may succeed
+            _warn_not_evaluated()
 
 
 class AsyncFlushing:
@@ -160,7 +163,18 @@ class AsyncFlushing:
     async def _round(self) -> None:
         try:
             await self._metrics.flush()
+        except Exception:  # noqa: BLE001 - as above
+            _warn_not_flushed()
+        try:
             if self._interval.evaluate is not None:
                 await self._interval.evaluate()
         except Exception:  # noqa: BLE001 - as above
-            _logging.warn(_log, "metrics.not_flushed", "cannot flush the metrics", exc_info=True)
+            _warn_not_evaluated()
+
+
+def _warn_not_flushed() -> None:
+    _logging.warn(_log, "metrics.not_flushed", "cannot flush the metrics", exc_info=True)
+
+
+def _warn_not_evaluated() -> None:
+    _logging.warn(_log, "alerts.not_evaluated", "cannot evaluate the alerts", exc_info=True)

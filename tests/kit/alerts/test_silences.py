@@ -71,6 +71,20 @@ def test_a_silence_hides_no_state(store: Store) -> None:
     assert inbox.told == [("firing", ["us"])]
 
 
+def test_a_silence_that_is_ended_before_it_begins_by_a_clock_that_is_behind_is_none(
+    store: Store,
+) -> None:
+    world = World(store, AlertSettings())
+    now = world.kit.clock.now()
+    silence = world.alerts.silence(EU, now + HOUR, "ada", "moving")
+    world.kit.clock.set(now - timedelta(seconds=5))
+    assert world.alerts.unsilence(silence.id, "bob")
+
+    world.kit.clock.set(now - timedelta(seconds=6))
+
+    assert (world.alerts.silences(), world.alerts.active()) == ([], [])
+
+
 @pytest.mark.parametrize(
     "changes",
     [

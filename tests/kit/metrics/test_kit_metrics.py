@@ -9,6 +9,7 @@ import pytest
 
 import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit, Schedule
+from habitkit.alerts import AlertGroup, AlertSettings, watchdog
 from habitkit.backends.memory import MemorySeries, MemoryStore
 from habitkit.backends.sqlalchemy.series import AsyncSqlSeries, SqlSeries
 from habitkit.errors import ConfigurationError, UsageError
@@ -193,10 +194,25 @@ class TestFlushing:
                 flushing.__enter__()
         assert self.flushed(kit) == 1
 
-    def test_a_block_may_evaluate_alerts(self, kit):
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_a_block_may_evaluate_alerts_even_if_it_cannot_flush(self, monkeypatch, fails):
+        kit = habitkit.testing.kit(alerts=AlertSettings([AlertGroup("app", [watchdog()])]))
         with kit.metrics.flushing(every_seconds=3600, alerts=True):
-            kit.metrics.counter("x").add(1)
-        assert self.flushed(kit) == 1
+            if fails:
+                monkeypatch.setattr(kit.metrics, "flush", lambda: 1 / 0)
+        assert [it.alert for it in kit.alerts.active()] == ["Watchdog"]
+
+    @pytest.mark.parametrize("fails", [False, True])
+    async def test_an_async_block_may_too(self, monkeypatch, fails):
+        from habitkit.backends.threaded import ThreadedStore
+
+        settings = AlertSettings([AlertGroup("app", [watchdog()])])
+        async with AsyncHabitKit(ThreadedStore(MemoryStore()), alerts=settings) as kit:
+            async with kit.metrics.flushing(every_seconds=3600, alerts=True):
+                if fails:
+                    monkeypatch.setattr(kit.metrics, "flush", lambda: 1 / 0)
+            monkeypatch.undo()
+            assert [it.alert for it in await kit.alerts.active()] == ["Watchdog"]
 
     def test_metrics_without_a_kit_have_no_alerts(self):
         with pytest.raises(UsageError, match="kit with alerts"):

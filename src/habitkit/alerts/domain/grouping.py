@@ -17,7 +17,8 @@ its silence is sent, even if it was known before; what ended meanwhile is sent i
 flapping alert counts as firing, in whatever phase it is; that it flaps, or does no more, is a
 change.
 
-A group without alerts that fire, and without any that the receiver knows of, is forgotten.
+A group without alerts that fire, and without any that the receiver knows of, is forgotten. Where
+``group_by`` was changed, what the receiver knows of is in the new groups.
 """
 
 from __future__ import annotations
@@ -80,9 +81,10 @@ def plan(
         if _is_active(alert):
             active.setdefault(_group_of(receiver, labels), {})[labels] = alert
     groups, serial, found = {}, state.serial, []
-    for key in sorted({*state.groups, *active}):
+    before = _regrouped(receiver, state.groups)
+    for key in sorted({*before, *active}):
         fires = active.get(key, {})
-        group = state.groups.get(key) or _new(receiver, key, fires, at)
+        group = before.get(key) or _new(receiver, key, fires, at)
         group = _without_silenced(_in_time(receiver, group, at), quiet)
         if group.sending is None and group.next_at <= at:
             group = evolve(group, next_at=at + timedelta(seconds=receiver.interval_seconds))
@@ -156,6 +158,23 @@ def _all_labels(state: ReceiverState, present: Mapping[Labels, AlertState]) -> s
         found |= group.known.keys()
         if group.sending is not None:
             found |= {alert.labels for alert in group.sending.alerts}
+    return found
+
+
+def _regrouped(
+    receiver: Receiver, groups: Mapping[Labels, GroupState]
+) -> Mapping[Labels, GroupState]:
+    """Return groups with what is known where it belongs: ``group_by`` may have been changed."""
+    found = dict(groups)
+    for old in groups.values():
+        for labels, alert in old.known.items():
+            key = _group_of(receiver, labels)
+            if key != old.labels:
+                left = {name: it for name, it in found[old.labels].known.items() if name != labels}
+                found[old.labels] = evolve(found[old.labels], known=left)
+                new = found.get(key) or GroupState(key, old.next_at, old.sent_at)
+                again = new.again | old.again.intersection({labels})
+                found[key] = evolve(new, known={**new.known, labels: alert}, again=again)
     return found
 
 

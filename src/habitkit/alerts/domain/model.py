@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from math import isnan
 from typing import Literal, TypeAlias
 
 from attrs import field, frozen
@@ -36,7 +35,7 @@ class Observed:
 
 def _comparable(value: float) -> float | None:
     """Return a value by which alerts compare: NaN is equal to NaN here."""
-    return None if isnan(value) else value
+    return None if value != value else value  # noqa: PLR0124 - isnan refuses large ints
 
 
 @frozen

@@ -33,12 +33,15 @@ def notification_to_dict(notification: Notification) -> dict[str, Any]:
 
 def notification_from_dict(content: Mapping[str, Any]) -> Notification:
     """Return the notification of an object that ``notification_to_dict`` returned."""
-    changed = {
-        "group": labels_of(content["group"]),
-        "alerts": tuple(alert_from_dict(each) for each in content["alerts"]),
-        "at": datetime.fromisoformat(content["at"]),
-    }
-    return Notification(**{**content, **changed})
+    return Notification(
+        id=content["id"],
+        receiver=content["receiver"],
+        group=labels_of(content["group"]),
+        status=content["status"],
+        alerts=tuple(alert_from_dict(each) for each in content["alerts"]),
+        at=datetime.fromisoformat(content["at"]),
+        repeated=content.get("repeated", False),
+    )
 
 
 def receiver_state_to_dict(state: ReceiverState) -> dict[str, Any]:

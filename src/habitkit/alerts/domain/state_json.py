@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from datetime import datetime
-from math import inf, isfinite, isnan, nan
+from math import inf, nan
 from typing import Any
 
 from attrs import fields
@@ -25,6 +26,8 @@ _DEFAULTS = {
     for each in fields(AlertState)
     if each.name not in {"labels", "phase", "value", "active_at"}
 }
+_LARGEST = sys.float_info.max
+_NAMES = {each.name for each in fields(AlertState)}
 _NUMBERS = {"nan": nan, "inf": inf, "-inf": -inf}
 
 
@@ -44,8 +47,11 @@ def alert_to_dict(alert: AlertState) -> dict[str, Any]:
 
 
 def alert_from_dict(content: Mapping[str, Any]) -> AlertState:
-    """Return the alert of an object that ``alert_to_dict`` returned."""
-    found = dict(content)
+    """Return the alert of an object that ``alert_to_dict`` returned.
+
+    Members that are not known are left out: a newer version of this package may have written them.
+    """
+    found = {name: value for name, value in content.items() if name in _NAMES}
     for name in _INSTANTS:
         if name in found:
             found[name] = datetime.fromisoformat(found[name])
@@ -88,7 +94,7 @@ def rule_state_from_dict(content: Mapping[str, Any]) -> RuleState:
 
 
 def _number_to_json(value: float) -> float | str:
-    """Return a number as JSON can hold it."""
-    if isinstance(value, int) or isfinite(value):
+    """Return a number as JSON can hold it; an int that no double can hold becomes infinite."""
+    if abs(value) <= _LARGEST:
         return value
-    return "nan" if isnan(value) else "inf" if value > 0 else "-inf"
+    return "inf" if value > 0 else "-inf" if value < 0 else "nan"
