@@ -232,6 +232,7 @@ class Timeline:
     done: set[str] = field(factory=set)
     changed_at: int = 0
     hidden_at: dict[str, int] = field(factory=dict)
+    regroups: bool = False
 
     def change(self) -> None:
         """Let something happen, or nothing."""
@@ -241,6 +242,8 @@ class Timeline:
         if rng.random() < 0.06:
             hidden = [zone for zone in "abc" if rng.random() < 0.3]
             self.ops.silences = [silence(zone, t, t + rng.randrange(20, 900)) for zone in hidden]
+        if self.regroups and rng.random() < 0.05:
+            self.ops.receiver, self.changed_at = some_receiver(rng), t
         for zone in "abc":
             if rng.random() < 0.04:
                 self.changed_at = t
@@ -263,6 +266,8 @@ class Timeline:
                 self.told_at |= dict.fromkeys(zones, self.t)
                 ended = {it.labels for it in each.resolved}
                 assert ended <= self.knows
+                if each.at == at(self.t):
+                    assert not ended & {labels(zone) for zone in self.fires}
                 self.knows = self.knows - ended | {it.labels for it in each.firing}
 
     def check(self, patience: int) -> None:
@@ -274,12 +279,17 @@ class Timeline:
                 assert self.told_at[zone] > self.hidden_at.get(zone, -1)
 
 
-def test_many_timelines_send_what_fires_unless_it_is_silenced():
+def some_receiver(rng: Random) -> Receiver:
+    return receiver(group_by=rng.choice([["alertname"], ["zone"], []]))
+
+
+@pytest.mark.parametrize("regroups", [False, True])
+def test_many_timelines_send_what_fires_unless_it_is_silenced(regroups: bool):
     for seed in range(60):
         rng = Random(seed)
         start = rng.randrange(1000)
-        ops = Inbox(receiver(group_by=rng.choice([["alertname"], ["zone"], []])))
-        timeline = Timeline(rng, ops, start, changed_at=start)
+        ops = Inbox(some_receiver(rng))
+        timeline = Timeline(rng, ops, start, changed_at=start, regroups=regroups)
         try:
             for _ in range(120):
                 timeline.change()

@@ -172,7 +172,9 @@ def test_a_fingerprint_hashes_each_text_and_a_separator():
     assert fingerprint((("b", "2"), ("a", "ä"))) == fnv(b"a\xff\xc3\xa4\xffb\xff2\xff")
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "127.0.0.1:9093", "", None, "http://"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "127.0.0.1:9093", "", None, "http://", "http://[::1", "http://a:99999"]
+)
 @pytest.mark.parametrize("make", [push, webhook])
 def test_another_address_is_refused(make, url):
     with pytest.raises(InvalidInput, match="url: expected an address such as"):

@@ -208,11 +208,15 @@ def _checked(url: Any) -> str:
     Raises:
         InvalidInput: If it is none.
     """
-    if isinstance(url, str):
-        parts = urlsplit(url)
-        if parts.scheme in {"http", "https"} and parts.hostname:
-            return url
-    raise InvalidInput("url", given=url, expected="an address such as http://127.0.0.1:9093")
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of brackets or the port
+        is_one = False
+    if not is_one:
+        expected = "an address such as http://127.0.0.1:9093"
+        raise InvalidInput("url", given=url, expected=expected)
+    return str(url)
 
 
 def _post(

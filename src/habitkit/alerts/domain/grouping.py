@@ -164,17 +164,23 @@ def _all_labels(state: ReceiverState, present: Mapping[Labels, AlertState]) -> s
 def _regrouped(
     receiver: Receiver, groups: Mapping[Labels, GroupState]
 ) -> Mapping[Labels, GroupState]:
-    """Return groups with what is known where it belongs: ``group_by`` may have been changed."""
+    """Return groups with what is known where it belongs: ``group_by`` may have been changed.
+
+    What an old group has not sent yet is left to the new ones.
+    """
     found = dict(groups)
     for old in groups.values():
-        for labels, alert in old.known.items():
-            key = _group_of(receiver, labels)
-            if key != old.labels:
-                left = {name: it for name, it in found[old.labels].known.items() if name != labels}
-                found[old.labels] = evolve(found[old.labels], known=left)
-                new = found.get(key) or GroupState(key, old.next_at, old.sent_at)
-                again = new.again | old.again.intersection({labels})
-                found[key] = evolve(new, known={**new.known, labels: alert}, again=again)
+        unsent = () if old.sending is None else old.sending.alerts
+        labels = {*old.known, *(alert.labels for alert in unsent)}
+        keys = {each: _group_of(receiver, each) for each in labels}
+        moved = {each: key for each, key in keys.items() if key != old.labels}
+        if moved:
+            left = {each: it for each, it in found[old.labels].known.items() if each not in moved}
+            found[old.labels] = GroupState(old.labels, old.next_at, old.sent_at, left)
+        for each in moved.keys() & old.known.keys():
+            new = found.get(moved[each]) or GroupState(moved[each], old.next_at, old.sent_at)
+            known = {**new.known, each: old.known[each]}
+            found[new.labels] = evolve(new, known=known, again=new.again | (old.again & {each}))
     return found
 
 
