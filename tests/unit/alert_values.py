@@ -19,8 +19,8 @@ from habitkit.alerts import (
     SilenceRow,
     slo,
 )
-from habitkit.health import Finding, HealthSettings
-from habitkit.metrics import FoldedAttribute, Tier, increase
+from habitkit.health import DailyFinding, HealthSettings
+from habitkit.metrics import FoldedAttribute, SeriesTier, increase
 
 
 def values_of_alerts() -> Iterator[object]:
@@ -46,14 +46,14 @@ def values_of_alerts() -> Iterator[object]:
     yield GroupRow("app", now, "{}")
     yield ReceiverRow("ops", None, None, "{}")
     yield SilenceRow(UUID(int=7), {}, now, now, "ada", "")
-    yield from (Finding("ledger.fault", "error", "what", "do"), HealthSettings())
+    yield from (DailyFinding("ledger.fault", "error", "what", "do"), HealthSettings())
     vector = kit.metrics.query(increase("fails", "1m", by=("zone",)))
     yield from (vector, *vector.samples)
     matrix = kit.metrics.query_range(increase("fails", "1m"), now - timedelta(minutes=1), now)
     yield from (matrix, *matrix.rows)
     yield from kit.metrics.totals()
     yield from (it.series for it in kit.metrics.totals())
-    yield from (Tier(10, 60),)
+    yield from (SeriesTier(10, 60),)
     health = kit.health("deep")
     yield from (health, *health.checks.values(), health.response(details=True))
     yield kit.daily_check()

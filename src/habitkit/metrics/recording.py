@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from habitkit.metrics.domain.series import Labels, Series
-    from habitkit.metrics.domain.tiers import Tier
+    from habitkit.metrics.domain.tiers import SeriesTier
 
 __all__ = [
     "MOST_PENDING",
@@ -59,7 +59,7 @@ class Recorder:
 
     def __init__(
         self,
-        tiers: Sequence[Tier],
+        tiers: Sequence[SeriesTier],
         now_ns: Callable[[], int],
         drop: Callable[[str, str, InvalidMetric], None],
         folded: Callable[[str, Labels, Labels], None],
