@@ -22,8 +22,7 @@ from benchmarks.limits import FLOOR, KIT, compare
 from habitkit import HabitKit
 from habitkit.alerts import Alert, AlertGroup, AlertSettings
 from habitkit.backends.memory import MemoryStore
-from habitkit.backends.sqlalchemy import SqlStore, upgrade
-from habitkit.backends.sqlalchemy.series import SqlSeries
+from habitkit.backends.sqlalchemy import SqlSeries, SqlStore, upgrade
 from habitkit.metrics import Metrics, Series, Sketch, increase
 from habitkit.metrics.domain.points import encode_increase
 from habitkit.metrics.port import Point

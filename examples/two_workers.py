@@ -32,9 +32,8 @@ from rich.table import Table
 
 from habitkit import HabitKit
 from habitkit.alerts import Alert, AlertGroup, AlertSettings, Notification, Receiver
-from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
-from habitkit.backends.sqlalchemy.series import SqlSeries
-from habitkit.metrics import Matrix, Metrics, Tier, UnknownMetric, increase, quantile
+from habitkit.backends.sqlalchemy import SqlSeries, SqlStore, sqlite_engine, upgrade
+from habitkit.metrics import Matrix, Metrics, SeriesTier, UnknownMetric, increase, quantile
 
 WORKERS = {"a": 1, "b": 2}  # and the seed of each
 REQUESTS_A_SECOND = 100
@@ -43,7 +42,7 @@ SLOWNESS = {"well": 1.0, "bad": 8.0}
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
 # An app keeps the defaults, 10 s and a minute. An example is in a hurry: all of these are a second.
-TIERS = [Tier(1, 3600), Tier(60, 86_400)]
+TIERS = [SeriesTier(1, 3600), SeriesTier(60, 86_400)]
 EVERY_SECONDS = 1
 
 REQUESTS, BY = "requests", ("worker",)

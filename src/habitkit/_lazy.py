@@ -6,23 +6,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["lazy_names"]
 
 
-def lazy_names(package: str, names: Sequence[str], modules: Sequence[str]) -> Callable[[str], Any]:
+def lazy_names(
+    package: str, names: Sequence[str], modules: Sequence[str] | Mapping[str, str]
+) -> Callable[[str], Any]:
     """Return a ``__getattr__`` for a package.
 
     Args:
         package: The package's name.
         names: The names that it offers.
-        modules: The modules inside it that have them; they are searched in this order.
+        modules: The modules inside it that have them; they are searched in this order. Or the
+            module of each name, where searching would load too much.
     """
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - it is what a module calls for a missing name
         if name in names:
-            for module in modules:
+            for module in [modules[name]] if isinstance(modules, dict) else modules:
                 found = import_module(f"{package}.{module}")
                 if name in found.__all__:
                     return getattr(found, name)

@@ -124,7 +124,7 @@ class HabitKit(KitServices[Sync]):
             limits: As for the constructor, or the URL of a backend for them, such as
                 ``"redis://localhost"``; closing the kit closes what it opened.
             cache: As ``limits``.
-            metrics: As for the constructor; True keeps the time series in the database.
+            metrics: As for the constructor; those that are made here are kept in the database.
             options: As for the constructor.
 
         Raises:

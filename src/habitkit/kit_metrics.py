@@ -66,6 +66,12 @@ class KitMetrics:
         """Keep the time series in the database of a store, if it offers that."""
         self._store = store
 
+    def to_maintain(self) -> BaseMetrics | None:
+        """Return the metrics whose store the kit maintains: other processes may write to it."""
+        if self.made is None and hasattr(self._store, "time_series"):
+            self.get()
+        return self.made
+
     def get(self) -> Any:
         """Return the metrics, made now if they are not."""
         if self.made is None:

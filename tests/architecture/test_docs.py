@@ -14,7 +14,10 @@ from attrs import fields
 
 import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit, events, ports
+from habitkit._logging import EVENTS
+from habitkit.alerts import default_rules
 from habitkit.backends.sqlalchemy import LATEST
+from habitkit.metrics.builtin import BUILT_IN
 from habitkit.modules import KitOptions, all_modules, vocabulary
 from tests.architecture.source import ROOT, modules
 from tests.architecture.test_docstrings import ERRORS
@@ -135,10 +138,44 @@ def test_the_table_of_actions_has_every_action_and_argument():
                 wrong.append(f"{call}: {found}, expected {expected}")
     actions = {
         f"kit.{service}.{name}"
-        for service in ("habits", "streaks", "coins", "events", "flags", "experiments", "relay")
+        for service in (
+            *("habits", "streaks", "coins", "events", "flags", "experiments", "alerts", "relay"),
+        )
         for name in dir(getattr(kit, service))
         if not name.startswith("_")
     }
 
     assert not wrong, "\n".join(wrong)
     assert actions <= listed, f"these are missing: {sorted(actions - listed)}"
+
+
+def rows_of(page: str, prefix: str) -> list[list[str]]:
+    """Return the cells of the rows of tables whose first cell begins in a way."""
+    text = (ROOT / "docs" / "reference" / f"{page}.md").read_text("utf-8")
+    rows = (line for line in text.splitlines() if line.startswith(f"| {prefix}"))
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+
+
+def test_the_table_of_metrics_is_that_of_the_code():
+    expected = [
+        [
+            f"`{it.name}`",
+            it.kind,
+            it.unit or "—",
+            ", ".join(f"`{name}`" for name in it.attributes) or "—",
+            it.description,
+        ]
+        for it in BUILT_IN.values()
+    ]
+
+    assert rows_of("metrics", "`habitkit_") == expected
+
+
+def test_the_table_of_log_events_is_that_of_the_code():
+    assert rows_of("logs", "`") == [[f"`{name}`", text] for name, text in EVENTS.items()]
+
+
+def test_the_table_of_default_rules_has_each_rule_and_its_severity():
+    found = [row[:2] for row in rows_of("alerts", "`Habitkit")]
+
+    assert found == [[f"`{it.name}`", it.labels["severity"]] for it in default_rules().rules]

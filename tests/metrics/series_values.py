@@ -12,7 +12,7 @@ from habitkit.backends.memory.series import MemorySeries
 from habitkit.metrics.domain.points import GaugePoint, encode_gauge, encode_increase
 from habitkit.metrics.domain.series import Labels, Series
 from habitkit.metrics.domain.sketch import Sketch
-from habitkit.metrics.domain.tiers import MEMORY_TIERS, Tier
+from habitkit.metrics.domain.tiers import MEMORY_TIERS, SeriesTier
 from habitkit.metrics.domain.vectors import Vector
 from habitkit.metrics.port import Point
 from habitkit.metrics.queries import query_all
@@ -69,7 +69,9 @@ def data_of(kind: str, values: Sequence[Value]) -> bytes:
 
 
 def stored(
-    values: Iterable[Value], known: Iterable[Series] = (), tiers: Sequence[Tier] = MEMORY_TIERS
+    values: Iterable[Value],
+    known: Iterable[Series] = (),
+    tiers: Sequence[SeriesTier] = MEMORY_TIERS,
 ) -> MemorySeries:
     """Return a store to which the values were written, each slot at its end."""
     store = MemorySeries(tiers)

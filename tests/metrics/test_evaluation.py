@@ -31,7 +31,7 @@ from habitkit.metrics.domain.functions import (
 from habitkit.metrics.domain.matchers import ALL, not_
 from habitkit.metrics.domain.series import Labels
 from habitkit.metrics.domain.sketch import Sketch
-from habitkit.metrics.domain.tiers import Tier
+from habitkit.metrics.domain.tiers import SeriesTier
 from habitkit.metrics.errors import InvalidMetric
 from tests.metrics.series_values import (
     T,
@@ -48,7 +48,7 @@ from tests.metrics.series_values import (
 )
 
 INF, NAN = math.inf, math.nan
-TIERS = (Tier(10, 600), Tier(60, 7200), Tier(600, 86_400))
+TIERS = (SeriesTier(10, 600), SeriesTier(60, 7200), SeriesTier(600, 86_400))
 LABELS = [{"zone": "eu", "o": "a"}, {"zone": "eu", "o": "b"}, {"zone": "us", "o": "a"}, {"o": "c"}]
 
 
@@ -257,7 +257,7 @@ def test_the_last_value_of_a_gauge_holds_for_a_minute_and_longer_if_asked():
 
 def test_a_rolled_value_is_left_out_if_there_is_a_newer_one():
     values = [Value(gauge(), 5, 1, 3), Value(gauge(), 6, 2, 3), Value(gauge(), 25, 1, 4)]
-    store = stored(values, tiers=(Tier(10, 60), Tier(20, 3600), Tier(60, 7200)))
+    store = stored(values, tiers=(SeriesTier(10, 60), SeriesTier(20, 3600), SeriesTier(60, 7200)))
     assert store.roll(T + 200, 1).more
 
     assert one(store, last("queue"), at=60, now=200).value == 4

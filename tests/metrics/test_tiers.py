@@ -14,8 +14,8 @@ from habitkit.metrics.domain.tiers import (
     MEMORY_TIERS,
     TIERS,
     Cover,
+    SeriesTier,
     Span,
-    Tier,
     check_tiers,
     cover,
     kept_from,
@@ -27,7 +27,7 @@ from habitkit.metrics.domain.tiers import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-SMALL = (Tier(2, 14), Tier(6, 50), Tier(24, 130))
+SMALL = (SeriesTier(2, 14), SeriesTier(6, 50), SeriesTier(24, 130))
 HOUR, DAY = 3600, 86_400
 
 
@@ -53,7 +53,7 @@ def is_rolled(slot: Slot, due: Due) -> bool:
     )
 
 
-def is_readable(slot: Slot, now: int, tiers: Sequence[Tier], due: Due) -> bool:
+def is_readable(slot: Slot, now: int, tiers: Sequence[SeriesTier], due: Due) -> bool:
     place = [tier.step_seconds for tier in tiers].index(slot.step)
     kept = slot.end > now - tiers[place].keep_seconds
     if place + 1 < len(tiers):
@@ -62,7 +62,7 @@ def is_readable(slot: Slot, now: int, tiers: Sequence[Tier], due: Due) -> bool:
     return kept and (place == 0 or is_rolled(slot, due))
 
 
-def all_slots(start: int, end: int, tiers: Sequence[Tier]) -> Iterator[Slot]:
+def all_slots(start: int, end: int, tiers: Sequence[SeriesTier]) -> Iterator[Slot]:
     """Yield every slot of every tier that lies in a span."""
     for tier in tiers:
         for at in range(start, end - tier.step_seconds + 1):
@@ -201,14 +201,14 @@ def test_the_tiers_that_are_there_fit() -> None:
     ("tiers", "expected"),
     [
         ([], "at least one"),
-        ([Tier(10, 900), Tier(10, 900)], "multiples"),
-        ([Tier(60, 900), Tier(10, 900)], "multiples"),
-        ([Tier(10, 900), Tier(25, 900)], "multiples"),
-        ([Tier(10, 119), Tier(60, 900)], "two steps"),
-        ([Tier(10, 900), Tier(60, 899)], "longer"),
+        ([SeriesTier(10, 900), SeriesTier(10, 900)], "multiples"),
+        ([SeriesTier(60, 900), SeriesTier(10, 900)], "multiples"),
+        ([SeriesTier(10, 900), SeriesTier(25, 900)], "multiples"),
+        ([SeriesTier(10, 119), SeriesTier(60, 900)], "two steps"),
+        ([SeriesTier(10, 900), SeriesTier(60, 899)], "longer"),
     ],
 )
-def test_tiers_that_do_not_fit_are_refused(tiers: list[Tier], expected: str) -> None:
+def test_tiers_that_do_not_fit_are_refused(tiers: list[SeriesTier], expected: str) -> None:
     with pytest.raises(ConfigurationError, match=expected):
         check_tiers(tiers)
 
@@ -216,6 +216,6 @@ def test_tiers_that_do_not_fit_are_refused(tiers: list[Tier], expected: str) -> 
 @pytest.mark.parametrize("value", [0, -1, 1.0, True, "10"])
 def test_a_tier_has_whole_positive_seconds(value: int) -> None:
     with pytest.raises(ConfigurationError, match="step_seconds"):
-        Tier(value, 10)
+        SeriesTier(value, 10)
     with pytest.raises(ConfigurationError, match="keep_seconds"):
-        Tier(10, value)
+        SeriesTier(10, value)

@@ -18,7 +18,7 @@ from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
 from habitkit.backends.sqlalchemy.series import SqlSeries
 from habitkit.metrics.domain.points import encode_increase
 from habitkit.metrics.domain.series import Series, labels_of
-from habitkit.metrics.domain.tiers import Tier, slot_of
+from habitkit.metrics.domain.tiers import SeriesTier, slot_of
 from habitkit.metrics.errors import SeriesUnavailable
 from habitkit.metrics.port import Point
 from habitkit.testing._race_worker import Channel
@@ -27,7 +27,7 @@ T = 1_800_000_000
 SPEED = 200
 THREADS = 2
 LATE_SECONDS = 1200
-TIERS = (Tier(10, 2400), Tier(60, 6000), Tier(600, 600_000))
+TIERS = (SeriesTier(10, 2400), SeriesTier(60, 6000), SeriesTier(600, 600_000))
 SERIES = [Series("runs", "counter", attributes=labels_of({"n": str(n)})) for n in range(3)]
 
 

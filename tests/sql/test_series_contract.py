@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore
 from habitkit.backends.sqlalchemy.series import AsyncSqlSeries, SqlSeries
-from habitkit.metrics.domain.tiers import Tier
+from habitkit.metrics.domain.tiers import SeriesTier
 from habitkit.testing.contracts import SeriesContract
 from habitkit.testing.contracts._async_series import SeriesTaskCases
 from habitkit.testing.contracts._series_pruning import PruneCases
@@ -59,7 +59,7 @@ class TestAsyncSqlSeriesByPsycopg(SeriesTaskCases):
         return partial(opened, postgres, "psycopg", self.tiers)
 
 
-def opened(database: Engine, driver: str, tiers: Sequence[Tier]) -> AsyncSqlSeries:
+def opened(database: Engine, driver: str, tiers: Sequence[SeriesTier]) -> AsyncSqlSeries:
     """Return time series in a PostgreSQL database by an async driver; they close their store."""
     url = database.url.set(drivername=f"postgresql+{driver}")
     series = AsyncSqlSeries(AsyncSqlStore(create_async_engine(url)), tiers)

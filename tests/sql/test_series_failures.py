@@ -19,7 +19,7 @@ from habitkit.backends.sqlalchemy.series import AsyncSqlSeries, SqlSeries
 from habitkit.errors import ConfigurationError, NestedTransaction, SchemaMissing
 from habitkit.metrics.domain.points import decode_increase, encode_increase
 from habitkit.metrics.domain.series import Series
-from habitkit.metrics.domain.tiers import TIERS, Tier
+from habitkit.metrics.domain.tiers import TIERS, SeriesTier
 from habitkit.metrics.errors import SeriesUnavailable
 from habitkit.metrics.port import Point, Rolled
 from habitkit.testing.contracts._threads import spawn
@@ -108,7 +108,7 @@ def test_what_is_no_store_and_tiers_that_do_not_fit_are_refused(sqlite):
         AsyncSqlSeries(SqlStore(sqlite))  # type: ignore[arg-type]
     for make in (
         lambda: SqlSeries(SqlStore(sqlite), []),
-        lambda: AsyncSqlSeries(threaded_sqlite(sqlite), [Tier(10, 20), Tier(15, 200)]),
+        lambda: AsyncSqlSeries(threaded_sqlite(sqlite), [SeriesTier(10, 20), SeriesTier(15, 200)]),
     ):
         with pytest.raises(ConfigurationError, match="tiers: expected"):
             make()

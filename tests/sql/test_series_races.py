@@ -19,7 +19,7 @@ from habitkit.backends.sqlalchemy._series import SeriesRows, series_rows_of
 from habitkit.backends.sqlalchemy.series import SqlSeries
 from habitkit.metrics.domain.points import decode_increase, encode_increase
 from habitkit.metrics.domain.series import Series
-from habitkit.metrics.domain.tiers import Tier
+from habitkit.metrics.domain.tiers import SeriesTier
 from habitkit.metrics.port import Point, Rolled
 from habitkit.testing.contracts._threads import spawn
 from tests.conftest import do_not_sync
@@ -27,7 +27,7 @@ from tests.sql.support import LIMIT_SECONDS, MOMENT_SECONDS
 
 T = 1_800_000_000
 NOW = 640
-TIERS = (Tier(10, 10_000), Tier(60, 20_000), Tier(600, 60_000))
+TIERS = (SeriesTier(10, 10_000), SeriesTier(60, 20_000), SeriesTier(600, 60_000))
 RUNS = Series("runs", "counter")
 
 bases = count(T, 6000)

@@ -43,6 +43,14 @@ PACKAGES = [
     *(f"habitkit.{name}" for name in ("metrics", "alerts", "health")),
 ]
 NO_VALUES: dict[str, str] = {
+    "Advanced": "has labels as keys; it goes from a rule to the use case",
+    "AlertSettings": "holds functions",
+    "Change": "goes from a rule to the use case",
+    "HostCheck": "holds a function",
+    "Observed": "has labels as keys; it goes from a query to a rule",
+    "Receiver": "holds a function",
+    "RuleState": "has labels as keys; it has a JSON of its own",
+    "Sketch": "is no value: it has an encoding of its own",
     "Attribute": "is a part of a flag that is being built",
     "Counted": "holds a function",
     "Condition": "is a part of a flag that is being built",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from habitkit.alerts.built_in_rules import default_rules
     from habitkit.alerts.domain.advance import advance
     from habitkit.alerts.domain.model import Advanced, AlertState, Change, Observed, RuleState
     from habitkit.alerts.domain.receivers import Notification, Receiver
@@ -53,6 +54,7 @@ __all__ = [
     "Slo",
     "advance",
     "budget",
+    "default_rules",
     "slo",
     "watchdog",
 ]
@@ -63,6 +65,6 @@ if not TYPE_CHECKING:
         __all__,
         [
             *(f"domain.{name}" for name in ("rules", "receivers", "silences", "model", "advance")),
-            *("settings", "events", "results", "store", "slos", "watchdogs"),
+            *("settings", "events", "results", "store", "slos", "watchdogs", "built_in_rules"),
         ],
     )

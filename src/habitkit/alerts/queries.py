@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from habitkit import ids
 from habitkit.alerts.delivery import load_receiver
-from habitkit.alerts.domain.labels import ALERTNAME
+from habitkit.alerts.domain.labels import ALERTNAME, checked_name
 from habitkit.alerts.domain.matchers import checked_match, meets
 from habitkit.alerts.domain.model import RuleState
 from habitkit.alerts.domain.silences import is_silenced
@@ -20,15 +21,17 @@ from habitkit.alerts.results import (
 from habitkit.alerts.settings import AlertSettings
 from habitkit.alerts.silences import current_silences
 from habitkit.alerts.store import ALERTS
+from habitkit.journal.domain.rules import event_cursor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from habitkit.alerts.domain.model import AlertState
     from habitkit.alerts.domain.rules import Alert, AlertGroup
+    from habitkit.journal.domain.model import StoredEvent
     from habitkit.transaction import Transaction
 
-__all__ = ["active", "status"]
+__all__ = ["active", "history", "status"]
 
 
 def active(tx: Transaction, match: Mapping[str, Any] | None = None) -> list[ActiveAlert]:
@@ -97,3 +100,21 @@ def _rule(rule: Alert, state: RuleState) -> RuleStatus:
     phases = [alert.phase for alert in state.alerts.values()]
     pending, firing = phases.count("pending"), phases.count("firing")
     return RuleStatus(rule.name, rule.labels, state.error, pending, firing)
+
+
+def history(
+    tx: Transaction, group: str, *, after: tuple[int, int] | None = None, limit: int = 100
+) -> list[StoredEvent]:
+    """Return what a group's alerts did: its ``AlertFired`` and ``AlertResolved``, oldest first.
+
+    Args:
+        tx: The transaction.
+        group: The group's name.
+        after: The (rev, position) of the last event already seen.
+        limit: How many at most, 1 to 1000.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable.
+    """
+    owner = ids.system_owner(f"alerts/{checked_name('group', group)}")
+    return tx.stores.events.page(owner, event_cursor(after), ids.limit(limit))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from importlib import import_module
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -23,7 +22,19 @@ def _as_tuple(given: Any) -> Any:
     return tuple(given) if isinstance(given, Iterable) else given
 
 
-def _expect_all_of(kind_name: str, example: str) -> Any:
+def _group() -> type:
+    from habitkit.alerts.domain.rules import AlertGroup  # noqa: PLC0415 - see _expect_all_of
+
+    return AlertGroup
+
+
+def _receiver() -> type:
+    from habitkit.alerts.domain.receivers import Receiver  # noqa: PLC0415 - see _expect_all_of
+
+    return Receiver
+
+
+def _expect_all_of(load: Callable[[], type], example: str) -> Any:
     """Return a validator of a tuple of values of one kind, no two of one name.
 
     The kind is loaded if there are values: a kit without alerts does not load it.
@@ -32,7 +43,7 @@ def _expect_all_of(kind_name: str, example: str) -> Any:
     def check(_: object, attribute: Any, values: Any) -> None:
         if values == ():
             return
-        kind = getattr(import_module("habitkit.alerts"), kind_name)
+        kind = load()
         if not isinstance(values, tuple) or not all(isinstance(it, kind) for it in values):
             msg = f"{attribute.name}: expected a list such as [{example}], got {values!r}"
             raise ConfigurationError(msg)
@@ -69,11 +80,11 @@ class AlertSettings:
     groups: tuple[AlertGroup, ...] = field(
         default=(),
         converter=_as_tuple,
-        validator=_expect_all_of("AlertGroup", 'AlertGroup("app", [Alert(...)])'),
+        validator=_expect_all_of(_group, 'AlertGroup("app", [Alert(...)])'),
     )
     receivers: tuple[Receiver, ...] = field(
         default=(),
         converter=_as_tuple,
-        validator=_expect_all_of("Receiver", 'Receiver("ops", send)'),
+        validator=_expect_all_of(_receiver, 'Receiver("ops", send)'),
     )
     send_seconds: float = field(default=10.0, validator=_expect_timeout)

@@ -80,12 +80,12 @@ class Slo:
         when = (self.bad_share(long) > limit) & (self.bad_share(short) > limit)
         if self.min_events:
             when &= self.events(long) >= self.min_events
-        rate = f"{factor:.3g} times as fast as lasts for {self.period_days} days"
+        budget = f"{share:.0%} of the error budget of {self.period_days} days"
         return Alert(
             self.name,
             when,
             labels={"slo": self.name, "window": long, "severity": severity},
-            summary=f"{{slo}}: {{value:.3%}} bad within {{window}}, more than {rate}",
+            summary=f"{{slo}}: {{value:.3%}} bad within {{window}}, which takes over {budget}",
         )
 
 

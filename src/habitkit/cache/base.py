@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from habitkit import plugins
 from habitkit.cache.domain.names import checked_namespace, name, parsed, tags_of
@@ -96,12 +97,16 @@ class BaseCache:
         touch = None if state.local is None else state.local.touch
         self._noticed = None if touch is None and state.settings.observe is None else self._notice
         self._touch = touch
+        if self._noticed is None:
+            with state.lock:
+                state.unobserved.add(self)
 
     def watch(self, observe: Callable[[CacheEvent], object]) -> None:
         """Call one more function after each call, beside the host's ``observe``.
 
         Args:
-            observe: Is called with a ``CacheEvent``; the same function twice is called once.
+            observe: Is called with a ``CacheEvent`` of each view of the cache; the same function
+                twice is called once.
         """
         settings = self._state.settings
         before = settings.observe
@@ -109,7 +114,10 @@ class BaseCache:
             settings.observe = observe
         elif before != observe and observe not in getattr(before, "functions", ()):
             settings.observe = _Several((*getattr(before, "functions", (before,)), observe))
-        self._noticed = self._notice
+        with self._state.lock:
+            unobserved, self._state.unobserved = self._state.unobserved, WeakSet()
+        for view in unobserved:
+            view._noticed = view._notice  # noqa: SLF001 - a view of the same cache
 
     def _notice(self, entry: Entry) -> None:
         """Tell the eviction policy and the host's hook of a hit."""

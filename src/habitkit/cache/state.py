@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from habitkit import _logging
 from habitkit._fork import call_after_fork
@@ -48,6 +49,7 @@ class CacheState:
         backend: The shared backend; None if there is none.
         settings: What the cache was made with.
         poll_at: When messages are to be read next; ``NEVER`` without a subscription.
+        unobserved: Views that tell nobody of hits in the local tier.
     """
 
     def __init__(self, local: LocalTier | None, backend: Any, settings: Settings) -> None:
@@ -65,6 +67,7 @@ class CacheState:
         self.lock = threading.RLock()
         self.flights: dict[str, Any] = {}
         self.fills: set[Fill] = set()
+        self.unobserved: WeakSet[Any] = WeakSet()
         self._poll_lock = threading.RLock()
         self._subscription: Subscription | None = None
         self._is_subscribing = False

@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from attrs import frozen
 
 from habitkit.alerts.domain.receivers import Receiver
-from habitkit.errors import HabitKitError, InvalidInput
+from habitkit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from habitkit.alerts.domain.receivers import Notification
     from habitkit.metrics.domain.series import Labels
 
-__all__ = ["NotAccepted", "fingerprint", "push", "webhook"]
+__all__ = ["fingerprint", "push", "webhook"]
 
 _REPEAT_SECONDS = 60
 _INTERVALS_TO_END = 4
@@ -41,19 +40,6 @@ class _NoRedirects(HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         """Follow none, so that it is an error."""
-
-
-class NotAccepted(HabitKitError):
-    """A server did not take a notification; it is sent again later.
-
-    Attributes:
-        status: The status of its response.
-    """
-
-    def __init__(self, host: str, status: int) -> None:
-        """Name the server and the status."""
-        self.status = status
-        super().__init__(f"{host} answered a notification with status {status}, expected 200")
 
 
 def push(
@@ -147,8 +133,8 @@ class _Webhook:
         """Post one.
 
         Raises:
-            NotAccepted: If the server answers with another status than one of success.
-            OSError: If it cannot be reached in time.
+            OSError: If the server cannot be reached in time, or answers with another status than
+                one of success.
         """
         _post(self.url, _payload(notification), self.headers, self.timeout_seconds)
 
@@ -216,38 +202,29 @@ def _time(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _checked(url: str) -> str:
+def _checked(url: Any) -> str:
     """Return an address of HTTP.
 
     Raises:
         InvalidInput: If it is none.
     """
-    untyped: Any = url
     try:
-        parts = urlsplit(untyped if isinstance(untyped, str) else "")
+        parts = urlsplit(url if isinstance(url, str) else "")
         is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:  # of brackets or the port
         is_one = False
     if not is_one:
         expected = "an address such as http://127.0.0.1:9093"
         raise InvalidInput("url", given=url, expected=expected)
-    return url
+    return str(url)
 
 
 def _post(
     url: str, content: Any, headers: Mapping[str, str] | None, timeout_seconds: float
 ) -> None:
-    """Post JSON.
-
-    Raises:
-        NotAccepted: If the server answers with another status than one of success.
-    """
+    """Post JSON; another status than one of success is an ``HTTPError``, which is an OSError."""
     body = json.dumps(content).encode()
     every = {"Content-Type": "application/json", **(headers or {})}
     request = Request(url, body, every, method="POST")  # noqa: S310 - the scheme was checked
-    try:
-        with build_opener(_NoRedirects).open(request, timeout=timeout_seconds) as response:
-            response.read()
-    except HTTPError as error:
-        error.close()
-        raise NotAccepted(urlsplit(url).hostname or "", error.code) from None
+    with build_opener(_NoRedirects).open(request, timeout=timeout_seconds) as response:
+        response.read()

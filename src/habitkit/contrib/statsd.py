@@ -176,14 +176,14 @@ class StatsdExporter:
         for sample in _samples(value):
             yield f"{name}:{sample}".encode() + tags
 
-    def _tags_of(self, attributes: Labels, room: int) -> bytes:
-        """Return the tags of a line, cut to what there is room for."""
+    def _tags_of(self, attributes: Labels, space: int) -> bytes:
+        """Return the tags of a line, cut to what there is space for."""
         pairs = {**dict(self._tags), **dict(attributes)}
         if not pairs:
             return b""
         tags = [f"{key}:{_SEPARATORS.sub('_', value)}".encode() for key, value in pairs.items()]
-        if sum(map(len, tags)) + len(tags) + 1 > room:
-            each = max(0, (room - 1) // len(tags) - 1)
+        if sum(map(len, tags)) + len(tags) + 1 > space:
+            each = max(0, (space - 1) // len(tags) - 1)
             cut = (tag[:each].decode(errors="ignore").encode() for tag in tags)
             tags = [tag for tag in cut if b":" in tag]
         return b"|#" + b",".join(tags) if tags else b""

@@ -132,7 +132,7 @@ class Evaluator(Getters):
         context: Mapping[str, Any] | None,
         evaluation: Evaluation | None,
     ) -> Resolution:
-        """Evaluate a flag as ``details`` does, of a set that ``current()`` has returned."""
+        """Evaluate a flag of a set of ``current()``; arguments as for ``details``."""
         if overrides.in_use:
             override = overrides.find(key, default)
             if override is not None:

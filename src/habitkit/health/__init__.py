@@ -6,7 +6,7 @@ kit.daily_check()                   what should be seen to, once a day
 
 from __future__ import annotations
 
-from habitkit.health.domain.daily import DailyReport, Finding, Severity
+from habitkit.health.domain.daily import DailyFinding, DailyReport, Severity
 from habitkit.health.domain.report import (
     CheckResult,
     Health,
@@ -18,8 +18,8 @@ from habitkit.health.settings import HealthSettings, HostCheck, check
 
 __all__ = [
     "CheckResult",
+    "DailyFinding",
     "DailyReport",
-    "Finding",
     "Health",
     "HealthResponse",
     "HealthSettings",

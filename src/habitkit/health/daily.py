@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from habitkit.errors import UsageError
 from habitkit.health.checks import BUILT_IN, due_since
-from habitkit.health.domain.daily import DailyReport, Finding, is_sampled, shortened
+from habitkit.health.domain.daily import DailyFinding, DailyReport, is_sampled, shortened
 from habitkit.health.domain.report import failed
 from habitkit.health.ledger import check_ledger
 from habitkit.health.observing import check_lost_metrics, check_rules
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-    Part: TypeAlias = Callable[[KitSettings, Callable[[str], bool], set[str]], Steps[list[Finding]]]
+    Part: TypeAlias = Callable[
+        [KitSettings, Callable[[str], bool], set[str]], Steps[list[DailyFinding]]
+    ]
 
 __all__ = ["PARTS", "daily_check"]
 
@@ -59,7 +61,7 @@ def daily_check(settings: KitSettings) -> Steps[DailyReport]:
     """
     now = settings.clock.now()
     takes, visited = partial(is_sampled, day=now.date()), set[str]()
-    findings: list[Finding] = []
+    findings: list[DailyFinding] = []
     observer = settings.observer
     for check in BUILT_IN:
         result = yield from _result(check, settings)
@@ -67,7 +69,7 @@ def daily_check(settings: KitSettings) -> Steps[DailyReport]:
             observer.checked({check.name: result.status})
         if result.status != "pass":
             severity: Severity = "error" if result.status == "fail" else "warning"
-            findings.append(Finding(check.finding, severity, result.text, check.remedy))
+            findings.append(DailyFinding(check.finding, severity, result.text, check.remedy))
         if check.name == "schema" and result.status == "fail":
             return DailyReport(now, tuple(findings), 0)  # nothing else can be read
     for name, part in PARTS.items():
@@ -79,7 +81,7 @@ def daily_check(settings: KitSettings) -> Steps[DailyReport]:
             raise
         except Exception as error:  # noqa: BLE001 - one part must not stop the others
             text = f"the part {name!r} could not be checked: {reason(error)}"
-            found = [Finding("daily.not_checked", "error", text, "see what the error says")]
+            found = [DailyFinding("daily.not_checked", "error", text, "see what the error says")]
         findings += shortened(found)
     return DailyReport(now, tuple(findings), len(visited))
 
@@ -98,7 +100,7 @@ def _result(check: Check, settings: KitSettings) -> Steps[CheckResult]:
 
 def _check_inbox(
     settings: KitSettings, _: Callable[[str], bool], __: set[str]
-) -> Steps[list[Finding]]:
+) -> Steps[list[DailyFinding]]:
     """Compare how long messages between owners wait."""
     since: dict[str, datetime] = yield Call(due_since, (settings,), write=False)
     oldest, now = since.get("messages"), settings.clock.now()
@@ -107,10 +109,12 @@ def _check_inbox(
         return []
     waited = (now - oldest).total_seconds()
     text = f"messages between owners wait for {waited:.0f} s, expected at most {allowed:.0f} s"
-    return [Finding("inbox.old", "warning", text, "run kit.sweep() more often")]
+    return [DailyFinding("inbox.old", "warning", text, "run kit.sweep() more often")]
 
 
-def _check_dead(_: KitSettings, __: Callable[[str], bool], ___: set[str]) -> Steps[list[Finding]]:
+def _check_dead(
+    _: KitSettings, __: Callable[[str], bool], ___: set[str]
+) -> Steps[list[DailyFinding]]:
     """Find deliveries and messages that were given up."""
     dead: list[DeadLetter] = yield Call(_dead, (), write=False)
     findings = []
@@ -120,7 +124,7 @@ def _check_dead(_: KitSettings, __: Callable[[str], bool], ___: set[str]) -> Ste
             at_least = "at least " if len(of_kind) >= _MOST_DEAD else ""
             text = f"{at_least}{len(of_kind)} {what} were given up; the first: {of_kind[0].error}"
             remedy = "see kit.relay.dead(); then kit.relay.retry(id) or kit.relay.drop(id)"
-            findings.append(Finding(f"{kind}s.dead", "error", text, remedy))
+            findings.append(DailyFinding(f"{kind}s.dead", "error", text, remedy))
     return findings
 
 

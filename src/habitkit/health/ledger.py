@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from habitkit.coins.auditing.audits import audit, check_sums
 from habitkit.coins.store import AUDIT, LEDGER
-from habitkit.health.domain.daily import Finding
+from habitkit.health.domain.daily import DailyFinding
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _REMEDY = "see what has changed the ledger; kit.coins.audit() says more, and a b
 
 def check_ledger(
     settings: KitSettings, takes: Callable[[str], bool], visited: set[str]
-) -> Steps[list[Finding]]:
+) -> Steps[list[DailyFinding]]:
     """Check that each currency adds up, and audit the accounts of a sample of owners.
 
     Args:
@@ -52,7 +52,7 @@ def check_ledger(
             break
         after = page[-1].id
     visited |= seen
-    return [Finding("ledger.fault", "error", _text(fault), _REMEDY) for fault in faults]
+    return [DailyFinding("ledger.fault", "error", _text(fault), _REMEDY) for fault in faults]
 
 
 def _page(tx: Transaction, after: UUID | None) -> list[Account]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from habitkit.alerts.queries import status
 from habitkit.alerts.settings import AlertSettings
 from habitkit.alerts.store import ALERTS
-from habitkit.health.domain.daily import Finding
+from habitkit.health.domain.daily import DailyFinding
 from habitkit.health.domain.report import passed, warned
 from habitkit.health.settings import HealthSettings
 from habitkit.workflow import Call
@@ -74,14 +74,16 @@ def _evaluated(tx: Transaction) -> dict[str, datetime]:
 
 def check_rules(
     settings: KitSettings, _: Callable[[str], bool], __: set[str]
-) -> Steps[list[Finding]]:
+) -> Steps[list[DailyFinding]]:
     """Find alert rules whose last evaluation failed: a part of the daily check."""
     if not settings.of(AlertSettings).groups or "alerts" not in settings.supported:
         return []
     found: AlertStatus = yield Call(status, (), write=False)
     remedy = "see what the error says; kit.alerts.status() has the rule's labels"
     return [
-        Finding("alerts.unhealthy", "error", f"{group.name}: {rule.alert}: {rule.error}", remedy)
+        DailyFinding(
+            "alerts.unhealthy", "error", f"{group.name}: {rule.alert}: {rule.error}", remedy
+        )
         for group in found.groups
         for rule in group.rules
         if not rule.healthy
@@ -90,28 +92,28 @@ def check_rules(
 
 def check_lost_metrics(
     settings: KitSettings, _: Callable[[str], bool], __: set[str]
-) -> Steps[list[Finding]]:
+) -> Steps[list[DailyFinding]]:
     """Find metrics of this process that were dropped or lost attributes: a part as well."""
     yield from ()
     metrics = settings.metrics
     return [] if metrics is None else [*_dropped(metrics), *_folded(metrics)]
 
 
-def _dropped(metrics: BaseMetrics) -> list[Finding]:
+def _dropped(metrics: BaseMetrics) -> list[DailyFinding]:
     remedy = "see the log for what was given, and the metric's reason in kit.metrics"
     found = []
     for total in metrics.totals():
         if total.series.metric == "habitkit_metrics_dropped" and total.value:
             of = dict(total.series.attributes)
             text = f"{total.value} values of {of['metric']} were dropped: {of['reason']}"
-            found.append(Finding("metrics.dropped", "warning", text, remedy))
+            found.append(DailyFinding("metrics.dropped", "warning", text, remedy))
     return found
 
 
-def _folded(metrics: BaseMetrics) -> list[Finding]:
+def _folded(metrics: BaseMetrics) -> list[DailyFinding]:
     remedy = "give the attribute fewer values, or raise max_series or max_values"
     return [
-        Finding(
+        DailyFinding(
             "metrics.folded",
             "warning",
             f"{it.metric}: {it.count} recordings had a value of {it.attribute} replaced by "

@@ -18,6 +18,7 @@ BUILT_IN_NAMES = frozenset(
 
 _LONGEST_NAME = 100
 _LONGEST_TIMEOUT_SECONDS = 3600
+_LONGEST_LAG_SECONDS = 7 * 86_400
 
 
 def _expect_name(_: object, __: object, value: Any) -> None:
@@ -36,27 +37,32 @@ def _expect_call(_: object, __: object, value: Any) -> None:
         raise ConfigurationError(msg)
 
 
-def _expect_level(_: object, __: object, value: Any) -> None:
-    if value not in ("ready", "deep"):
-        msg = f"level: expected 'ready' or 'deep' ('live' runs no checks), got {value!r}"
-        raise ConfigurationError(msg)
+def _level(value: Any) -> Literal["ready", "deep"]:
+    if value == "ready":
+        return "ready"
+    if value == "deep":
+        return "deep"
+    msg = f"level: expected 'ready' or 'deep' ('live' runs no checks), got {value!r}"
+    raise ConfigurationError(msg)
 
 
-def _expect_seconds(_: object, attribute: Any, value: Any) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (is_number and 0 < value <= _LONGEST_TIMEOUT_SECONDS):
-        expected = f"seconds, above 0 and at most {_LONGEST_TIMEOUT_SECONDS}"
-        msg = f"{attribute.name}: expected {expected}, got {value!r}"
-        raise ConfigurationError(msg)
+def _expect_seconds(most: int) -> Any:
+    """Return a validator of seconds."""
+
+    def check(_: object, attribute: Any, value: Any) -> None:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and 0 < value <= most):
+            expected = f"seconds, above 0 and at most {most}"
+            msg = f"{attribute.name}: expected {expected}, got {value!r}"
+            raise ConfigurationError(msg)
+
+    return check
 
 
 def _expect_bool(_: object, __: object, value: Any) -> None:
     if not isinstance(value, bool):
         msg = f"critical: expected True or False, got {value!r}"
         raise ConfigurationError(msg)
-
-
-_READY: Literal["ready"] = "ready"
 
 
 @frozen
@@ -73,8 +79,8 @@ class HostCheck:
 
     name: str = field(validator=_expect_name)
     call: Callable[[], Any] = field(validator=_expect_call)
-    level: Literal["ready", "deep"] = field(default=_READY, validator=_expect_level)
-    timeout_seconds: float = field(default=2.0, validator=_expect_seconds)
+    level: Literal["ready", "deep"] = field(default="ready", converter=_level)
+    timeout_seconds: float = field(default=2.0, validator=_expect_seconds(_LONGEST_TIMEOUT_SECONDS))
     critical: bool = field(default=True, validator=_expect_bool)
 
 
@@ -147,8 +153,8 @@ class HealthSettings:
     """
 
     checks: Iterable[HostCheck] = field(default=(), converter=_as_tuple)
-    relay_lag_seconds: float = field(default=300, validator=_expect_seconds)
-    sweep_lag_seconds: float = field(default=900, validator=_expect_seconds)
-    outbox_age_seconds: float = field(default=3600, validator=_expect_seconds)
-    clock_skew_seconds: float = field(default=5, validator=_expect_seconds)
-    flush_age_seconds: float = field(default=60, validator=_expect_seconds)
+    relay_lag_seconds: float = field(default=300, validator=_expect_seconds(_LONGEST_LAG_SECONDS))
+    sweep_lag_seconds: float = field(default=900, validator=_expect_seconds(_LONGEST_LAG_SECONDS))
+    outbox_age_seconds: float = field(default=3600, validator=_expect_seconds(_LONGEST_LAG_SECONDS))
+    clock_skew_seconds: float = field(default=5, validator=_expect_seconds(_LONGEST_LAG_SECONDS))
+    flush_age_seconds: float = field(default=60, validator=_expect_seconds(_LONGEST_LAG_SECONDS))

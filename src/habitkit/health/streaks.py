@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from habitkit.habits.rebuilding import differs
 from habitkit.habits.store import HABITS
-from habitkit.health.domain.daily import Finding
+from habitkit.health.domain.daily import DailyFinding
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _REMEDY = (
 
 def check_streaks(
     settings: KitSettings, takes: Callable[[str], bool], visited: set[str]
-) -> Steps[list[Finding]]:
+) -> Steps[list[DailyFinding]]:
     """Compute the snapshots of a sample of owners, and compare them with those stored.
 
     Nothing is written. Each transaction is one owner's.
@@ -53,7 +53,7 @@ def check_streaks(
             break
         after = page[-1].id
     return [
-        Finding(
+        DailyFinding(
             "streaks.snapshot_differs",
             "error",
             f"the snapshot of habit {habit_id} is not what its facts give",

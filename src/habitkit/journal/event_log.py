@@ -10,7 +10,7 @@ from habitkit._text import storable
 from habitkit.clock import storable_instant
 from habitkit.errors import InvalidEvent, InvalidInput
 from habitkit.events import Recorded, Retracted
-from habitkit.journal.domain.rules import happened
+from habitkit.journal.domain.rules import event_cursor, happened
 from habitkit.modules import vocabulary
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ _LARGEST_FIELDS = 64 * 1024
 
 
 _MOST_TYPES = 100
-
-
-_LARGEST_NUMBER = 2**63 - 1
 
 
 def record(
@@ -90,8 +87,7 @@ def page(
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
-    start = None if after is None else _cursor(after)
-    return tx.stores.events.page(owner, start, ids.limit(limit))
+    return tx.stores.events.page(owner, event_cursor(after), ids.limit(limit))
 
 
 def net(
@@ -141,17 +137,6 @@ def _types(value: object) -> list[str]:
 
 def _is_type(value: object) -> bool:
     return isinstance(value, str) and storable(value) and value != Retracted.__name__
-
-
-def _cursor(value: object) -> tuple[int, int]:
-    """Return a valid (rev, position) of an event."""
-    if (
-        isinstance(value, tuple)
-        and [type(number) for number in value] == [int, int]
-        and all(0 <= number <= _LARGEST_NUMBER for number in value)
-    ):
-        return value
-    raise InvalidInput("after", given=value, expected="the (rev, position) of an event, or None")
 
 
 def _event_type(value: object) -> str:

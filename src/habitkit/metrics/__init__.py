@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from habitkit.metrics.domain.matchers import ALL, matches, not_, one_of
     from habitkit.metrics.domain.series import Series
     from habitkit.metrics.domain.sketch import Sketch
-    from habitkit.metrics.domain.tiers import Tier
+    from habitkit.metrics.domain.tiers import SeriesTier
     from habitkit.metrics.domain.totals import Total
     from habitkit.metrics.domain.vectors import Matrix, Sample, Vector
     from habitkit.metrics.errors import (
@@ -59,9 +59,9 @@ __all__ = [
     "QueryTooSlow",
     "Sample",
     "Series",
+    "SeriesTier",
     "SeriesUnavailable",
     "Sketch",
-    "Tier",
     "Total",
     "UnknownMetric",
     "Vector",

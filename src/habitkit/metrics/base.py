@@ -199,6 +199,8 @@ class BaseMetrics:
     def _fold(self, metric: str, labels: Labels, admitted: Labels) -> None:
         """Count the attributes of a recording that became ``(other)``."""
         self._folded_since.setdefault(metric, _EPOCH + timedelta(seconds=self.now()))
+        if metric == self._folded.name:
+            return  # to count it would fold it once more, without end
         kept = set(admitted)
         for name, value in labels:
             if (name, value) not in kept:

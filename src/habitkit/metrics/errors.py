@@ -5,9 +5,10 @@
     └── UnknownMetric
     UsageError
     └── MetricConflict
-    QueryError
-    ├── QueryTooLarge
-    └── QueryTooSlow
+    Refused
+    └── QueryError
+        ├── QueryTooLarge
+        └── QueryTooSlow
     StoreError
     └── SeriesUnavailable
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from habitkit.errors import HabitKitError, InvalidInput, StoreError, UsageError
+from habitkit.errors import InvalidInput, Refused, StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +69,7 @@ class MetricConflict(UsageError):
         super().__init__(f"metric {name!r} is {known}, and was asked for as {given}; rename one")
 
 
-class QueryError(HabitKitError):
+class QueryError(Refused):
     """A query that cannot be answered."""
 
 

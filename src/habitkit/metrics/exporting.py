@@ -86,8 +86,7 @@ class Exporting:
         for instrument in self._metrics.instruments():
             for record in instrument.records():
                 value: Any = record.take_unexported()
-                is_empty = value is None or value == 0 or getattr(value, "count", 1) == 0
-                if not is_empty:
+                if value and getattr(value, "count", 1):
                     found.append(Total(record.series, instrument.description, value))
         return found
 

@@ -6,9 +6,7 @@ and ``True`` are one key, and they are different attributes.
 
 from __future__ import annotations
 
-import inspect
 import threading
-from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from habitkit.metrics.bound import BoundCounter, BoundDistribution, BoundGauge
@@ -16,19 +14,18 @@ from habitkit.metrics.domain.names import attribute_texts
 from habitkit.metrics.domain.series import Labels, Series
 from habitkit.metrics.errors import InvalidMetric
 from habitkit.metrics.recording import Recorder, SeriesRecord
+from habitkit.metrics.timer import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
-    from types import TracebackType
-    from typing import Self
 
     from habitkit.metrics.domain.cardinality import Caps
     from habitkit.metrics.domain.series import Across, Kind
 
     Attributes = Mapping[str, Any]
 
-__all__ = ["Counter", "Distribution", "Gauge", "Instrument", "Timer"]
+__all__ = ["Counter", "Distribution", "Gauge", "Instrument"]
 
 B = TypeVar("B", bound=SeriesRecord)
 P = ParamSpec("P")
@@ -152,7 +149,10 @@ class Counter(Instrument[BoundCounter]):
             if found is None:
                 return
             record = found
-        record.add(amount, at=at)
+        if at is None:
+            record.add(amount)
+        else:
+            record.add(amount, at=at)
 
     def observe_total(self, total: float, attributes: Attributes | None = None) -> None:
         """Take the present value of a counter that is kept elsewhere.
@@ -199,7 +199,10 @@ class Gauge(Instrument[BoundGauge]):
             if found is None:
                 return
             record = found
-        record.set(value, at=at)
+        if at is None:
+            record.set(value)
+        else:
+            record.set(value, at=at)
 
     def add(self, delta: float, attributes: Attributes | None = None) -> None:
         """Change the value by an amount, which may be negative; it begins at 0."""
@@ -253,7 +256,10 @@ class Distribution(Instrument[BoundDistribution]):
             if found is None:
                 return
             record = found
-        record.record(value, at=at)
+        if at is None:
+            record.record(value)
+        else:
+            record.record(value, at=at)
 
     def time(self, attributes: Attributes | None = None) -> Timer:
         """Record how many seconds a block or a function takes, whether it raises or not.
@@ -268,56 +274,3 @@ class Distribution(Instrument[BoundDistribution]):
             async def page(): ...
         """
         return Timer(self, attributes, self._ticks)
-
-
-class Timer:
-    """Records how many seconds a block or a function takes: see ``Distribution.time``."""
-
-    def __init__(
-        self, into: Distribution, attributes: Attributes | None, ticks: Callable[[], int]
-    ) -> None:
-        """Keep where to record."""
-        self._into = into
-        self._attributes = attributes
-        self._ticks = ticks
-        self._started: list[int] = []
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        self._started.append(self._ticks())
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Record the seconds since the block began."""
-        self._record(self._started.pop())
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return a function that is timed at each call."""
-        work: Any = function
-
-        @wraps(work)
-        async def awaited(*args: Any, **kwargs: Any) -> Any:
-            began = self._ticks()
-            try:
-                return await work(*args, **kwargs)
-            finally:
-                self._record(began)
-
-        @wraps(work)
-        def called(*args: Any, **kwargs: Any) -> Any:
-            began = self._ticks()
-            try:
-                return work(*args, **kwargs)
-            finally:
-                self._record(began)
-
-        timed: Any = awaited if inspect.iscoroutinefunction(function) else called
-        return timed  # type: ignore[no-any-return]
-
-    def _record(self, began: int) -> None:
-        self._into.record((self._ticks() - began) / _NS, self._attributes)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Collection, Sequence
 
     from habitkit.metrics.domain.series import Series
-    from habitkit.metrics.domain.tiers import Tier
+    from habitkit.metrics.domain.tiers import SeriesTier
     from habitkit.metrics.domain.totals import Total
 
 __all__ = [
@@ -107,7 +107,7 @@ class SeriesStore(Protocol):
     shared: bool
 
     @property
-    def tiers(self) -> Sequence[Tier]:
+    def tiers(self) -> Sequence[SeriesTier]:
         """The tiers, the finest first."""
         ...
 
@@ -199,7 +199,7 @@ class AsyncSeriesStore(Protocol):
     shared: bool
 
     @property
-    def tiers(self) -> Sequence[Tier]:
+    def tiers(self) -> Sequence[SeriesTier]:
         """The tiers, the finest first."""
         ...
 

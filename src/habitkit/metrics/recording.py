@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from habitkit.metrics.domain.series import Labels, Series
-    from habitkit.metrics.domain.tiers import Tier
+    from habitkit.metrics.domain.tiers import SeriesTier
 
 __all__ = [
     "MOST_PENDING",
@@ -59,7 +59,7 @@ class Recorder:
 
     def __init__(
         self,
-        tiers: Sequence[Tier],
+        tiers: Sequence[SeriesTier],
         now_ns: Callable[[], int],
         drop: Callable[[str, str, InvalidMetric], None],
         folded: Callable[[str, Labels, Labels], None],
@@ -268,7 +268,9 @@ class SeriesRecord:
 
     def _are_fine(self, values: list[Any], total: float) -> bool:
         """Tell whether all values can be recorded, of which the sum is a plain number."""
-        return isfinite(total) and isfinite(min(values)) and isfinite(max(values))
+        if type(total) is float:
+            return isfinite(total)  # of ints alone the sum may be small, and one too large
+        return isfinite(min(values)) and isfinite(max(values))
 
     def _number(self, value: Any) -> float | None:
         """Return a number that can be recorded; None for one that was dropped."""

@@ -46,7 +46,8 @@ class MetricsResident:
 
 def roll_up(settings: KitSettings, limit: int) -> Steps[Swept]:
     """Roll up the points of the kit's metrics, and delete what is too old."""
-    if settings.metrics is None:
+    metrics = settings.kit_metrics.to_maintain()
+    if metrics is None:
         return Swept(0)
-    rolled = yield from settings.metrics.steps.maintain(limit)
+    rolled = yield from metrics.steps.maintain(limit)
     return Swept(rolled.count, more=rolled.more)

@@ -37,9 +37,9 @@ def test_a_rule_that_is_true_fires_and_one_that_is_false_again_is_resolved(store
 
     assert [(it.fired, it.resolved) for it in reports] == [(0, 0), (1, 0), (0, 0), (0, 1), (0, 0)]
     assert [it.evaluated for it in reports] == [{"app": at(n)} for n in range(1, 6)]
-    fired, resolved = world.kit.read(
-        lambda tx: tx.stores.events.page("habitkit:alerts/app", None, 10)
-    )
+    fired, resolved = world.kit.alerts.history("app")
+    assert world.kit.alerts.history("app", after=(fired.rev, fired.position)) == [resolved]
+    assert world.kit.alerts.history("other") == []
     labels = {"alertname": "Deep", "severity": "page", "zone": "eu"}
     of_both = {"group": "app", "alert": "Deep", "labels": labels, "reason": ""}
     assert (fired.type, fired.at, fired.fields) == ("AlertFired", at(2), {**of_both, "value": 6})

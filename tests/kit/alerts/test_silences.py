@@ -82,8 +82,7 @@ def test_a_silence_that_is_ended_before_it_begins_by_a_clock_that_is_behind_is_n
 
     world.kit.clock.set(now - timedelta(seconds=6))
 
-    assert world.alerts.silences() == []
-    assert world.alerts.active() == []
+    assert (world.alerts.silences(), world.alerts.active()) == ([], [])
 
 
 @pytest.mark.parametrize(

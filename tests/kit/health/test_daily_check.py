@@ -20,7 +20,7 @@ from habitkit.coins.settings import CoinSettings
 from habitkit.errors import KitClosed, StoreError
 from habitkit.events import Recorded
 from habitkit.health import DailyReport, daily
-from habitkit.health.domain.daily import Finding, is_sampled, shortened
+from habitkit.health.domain.daily import DailyFinding, is_sampled, shortened
 from habitkit.journal.domain.rules import MAX_DELIVERY_ATTEMPTS, MAX_MESSAGE_ATTEMPTS, retry_delay
 from habitkit.quests.store import QUESTS
 from habitkit.reactions import on
@@ -138,11 +138,11 @@ def test_a_part_that_fails_is_a_finding_and_stops_no_other(store, monkeypatch):
 
 
 def test_of_many_findings_a_hundred_are_kept_and_the_rest_counted():
-    many = [Finding("a", "error", str(n), "fix") for n in range(103)]
+    many = [DailyFinding("a", "error", str(n), "fix") for n in range(103)]
     assert shortened(many[:100]) == many[:100]
     assert shortened(many)[:100] == many[:100]
     assert shortened(many)[100:] == [
-        Finding("a", "error", "there are 3 more findings of this kind", "fix")
+        DailyFinding("a", "error", "there are 3 more findings of this kind", "fix")
     ]
 
 

@@ -3,13 +3,24 @@
 from typing import TYPE_CHECKING
 
 from habitkit._lazy import lazy_names
-from habitkit.backends.memory.cache import MemoryCache
-from habitkit.backends.memory.limits import MemoryLimits
-from habitkit.backends.memory.store import MemoryStore, open_url
 
 if TYPE_CHECKING:
+    from habitkit.backends.memory.cache import MemoryCache
+    from habitkit.backends.memory.limits import MemoryLimits
     from habitkit.backends.memory.series import MemorySeries
+    from habitkit.backends.memory.store import MemoryStore, open_url
 
 __all__ = ["MemoryCache", "MemoryLimits", "MemorySeries", "MemoryStore", "open_url"]
 
-__getattr__ = lazy_names(__name__, ["MemorySeries"], ["series"])  # not everybody uses metrics
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(
+        __name__,
+        __all__,
+        {
+            "MemoryCache": "cache",
+            "MemoryLimits": "limits",
+            "MemorySeries": "series",
+            "MemoryStore": "store",
+            "open_url": "store",
+        },
+    )

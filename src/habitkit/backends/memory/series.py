@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from habitkit.metrics.domain.series import Series
-    from habitkit.metrics.domain.tiers import Tier
+    from habitkit.metrics.domain.tiers import SeriesTier
 
 __all__ = ["MemorySeries"]
 
@@ -61,7 +61,7 @@ class MemorySeries:
     name = "memory"
     shared = False
 
-    def __init__(self, tiers: Sequence[Tier] = MEMORY_TIERS) -> None:
+    def __init__(self, tiers: Sequence[SeriesTier] = MEMORY_TIERS) -> None:
         """Make an empty one.
 
         Raises:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore
     from habitkit.backends.sqlalchemy.cache import AsyncSqlCache, SqlCache
     from habitkit.backends.sqlalchemy.limits import AsyncSqlLimits, SqlLimits
+    from habitkit.backends.sqlalchemy.series import AsyncSqlSeries, SqlSeries
     from habitkit.backends.sqlalchemy.threaded import threaded_sqlite
     from habitkit.backends.sqlalchemy.wake_up import PostgresWakeUp
 
@@ -21,10 +22,12 @@ __all__ = [
     "LATEST",
     "AsyncSqlCache",
     "AsyncSqlLimits",
+    "AsyncSqlSeries",
     "AsyncSqlStore",
     "PostgresWakeUp",
     "SqlCache",
     "SqlLimits",
+    "SqlSeries",
     "SqlStore",
     "include_object",
     "metadata",
@@ -40,10 +43,10 @@ __all__ = [
 _others = lazy_names(
     __name__,
     [
-        *("AsyncSqlCache", "AsyncSqlLimits", "AsyncSqlStore"),
-        *("SqlCache", "SqlLimits", "threaded_sqlite"),
+        *("AsyncSqlCache", "AsyncSqlLimits", "AsyncSqlSeries", "AsyncSqlStore"),
+        *("SqlCache", "SqlLimits", "SqlSeries", "threaded_sqlite"),
     ],
-    ["limits", "cache", "threaded", "async_store"],
+    ["limits", "cache", "series", "threaded", "async_store"],
 )  # the last one needs greenlet
 _with_psycopg = lazy_names(__name__, ["PostgresWakeUp"], ["wake_up"])
 

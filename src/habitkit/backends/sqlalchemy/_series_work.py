@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from habitkit.backends.sqlalchemy._series import SeriesRows
-    from habitkit.metrics.domain.tiers import Tier
+    from habitkit.metrics.domain.tiers import SeriesTier
     from habitkit.metrics.port import KnownSeries
     from habitkit.workflow import Steps
 
@@ -58,7 +58,7 @@ _FIRST = -(2**63)
 
 
 def write(
-    tiers: Sequence[Tier],
+    tiers: Sequence[SeriesTier],
     points: Sequence[Point],
     series: Sequence[Series],
     now: int,
@@ -82,7 +82,7 @@ def known(metrics: Collection[str], rows: SeriesRows) -> list[KnownSeries]:
 
 
 def read(
-    tiers: Sequence[Tier],
+    tiers: Sequence[SeriesTier],
     series: Collection[int],
     start: int,
     end: int,
@@ -131,7 +131,7 @@ class _Found:
     texts: Mapping[int, str]
 
 
-def roll(run: Any, tiers: Sequence[Tier], now: int, limit: int) -> Steps[Rolled]:
+def roll(run: Any, tiers: Sequence[SeriesTier], now: int, limit: int) -> Steps[Rolled]:
     """Roll up slots, the oldest first; leave those that somebody else has at hand."""
     count, left = 0, set[_Slot]()
     while True:
@@ -149,7 +149,7 @@ def roll(run: Any, tiers: Sequence[Tier], now: int, limit: int) -> Steps[Rolled]
                 left.add(it)
 
 
-def _due(tiers: Sequence[Tier], now: int, count: int, rows: SeriesRows) -> list[_Slot]:
+def _due(tiers: Sequence[SeriesTier], now: int, count: int, rows: SeriesRows) -> list[_Slot]:
     """Return the slots that are due, the oldest first."""
     steps = [tier.step_seconds for tier in tiers]
     found = []
@@ -202,7 +202,7 @@ def _replace(of: _Slot, found: _Found, points: Sequence[Point], rows: SeriesRows
     return True
 
 
-def prune(tiers: Sequence[Tier], now: int, limit: int, rows: SeriesRows) -> Rolled:
+def prune(tiers: Sequence[SeriesTier], now: int, limit: int, rows: SeriesRows) -> Rolled:
     """Delete points, but for those that are still to be rolled up, and series without any."""
     count = 0
     for step, start, until in _old(tiers, now, rows):
@@ -215,7 +215,7 @@ def prune(tiers: Sequence[Tier], now: int, limit: int, rows: SeriesRows) -> Roll
     return Rolled(count, more=count >= limit and rows.has_idle(idle))
 
 
-def _old(tiers: Sequence[Tier], now: int, rows: SeriesRows) -> Iterator[tuple[int, int, int]]:
+def _old(tiers: Sequence[SeriesTier], now: int, rows: SeriesRows) -> Iterator[tuple[int, int, int]]:
     """Yield the spans of time whose points are no longer kept: step, start and end."""
     for place, tier in enumerate(tiers):
         until, start = kept_from(now, tier), _FIRST

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy.store import SqlStore
     from habitkit.backends.threaded import ThreadedStore
     from habitkit.metrics.domain.series import Series
-    from habitkit.metrics.domain.tiers import Tier
+    from habitkit.metrics.domain.tiers import SeriesTier
     from habitkit.metrics.port import KnownSeries, Point, Reading, Rolled
     from habitkit.store import Stores
 
@@ -50,7 +50,7 @@ class SqlSeries(Resident):
         shared: Whether other processes see what is written; not so for SQLite in memory.
     """
 
-    def __init__(self, store: SqlStore, tiers: Sequence[Tier] = TIERS) -> None:
+    def __init__(self, store: SqlStore, tiers: Sequence[SeriesTier] = TIERS) -> None:
         """Work through a store.
 
         Raises:
@@ -58,7 +58,7 @@ class SqlSeries(Resident):
         """
         expect_store(store)
         super().__init__(store, SeriesUnavailable)
-        self.tiers: Sequence[Tier] = check_tiers(tiers)
+        self.tiers: Sequence[SeriesTier] = check_tiers(tiers)
         self.shared = "shared" in store.capabilities
 
     def write(self, points: Sequence[Point], series: Sequence[Series], now: int) -> Sequence[int]:
@@ -107,7 +107,9 @@ class AsyncSqlSeries(Resident):
         tiers: As for ``SqlSeries``.
     """
 
-    def __init__(self, store: AsyncSqlStore | ThreadedStore, tiers: Sequence[Tier] = TIERS) -> None:
+    def __init__(
+        self, store: AsyncSqlStore | ThreadedStore, tiers: Sequence[SeriesTier] = TIERS
+    ) -> None:
         """Work through a store.
 
         Raises:
@@ -115,7 +117,7 @@ class AsyncSqlSeries(Resident):
         """
         expect_async_store(store)
         super().__init__(store, SeriesUnavailable)
-        self.tiers: Sequence[Tier] = check_tiers(tiers)
+        self.tiers: Sequence[SeriesTier] = check_tiers(tiers)
         self.shared = "shared" in store.capabilities
 
     async def write(

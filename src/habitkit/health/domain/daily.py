@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from attrs import frozen
 
-__all__ = ["SAMPLES", "DailyReport", "Finding", "Severity", "is_sampled", "shortened"]
+__all__ = ["SAMPLES", "DailyFinding", "DailyReport", "Severity", "is_sampled", "shortened"]
 
 Severity: TypeAlias = Literal["error", "warning"]
 
@@ -19,7 +19,7 @@ _MOST = 100
 
 
 @frozen
-class Finding:
+class DailyFinding:
     """Something that the daily check found.
 
     Attributes:
@@ -46,7 +46,7 @@ class DailyReport:
     """
 
     at: datetime
-    findings: tuple[Finding, ...]
+    findings: tuple[DailyFinding, ...]
     owners: int
 
     @property
@@ -61,11 +61,11 @@ def is_sampled(owner: str, day: date) -> bool:
     return int.from_bytes(digest[:8], "big") % SAMPLES == day.toordinal() % SAMPLES
 
 
-def shortened(findings: list[Finding]) -> list[Finding]:
+def shortened(findings: list[DailyFinding]) -> list[DailyFinding]:
     """Return the first findings of a part, and how many more there are."""
     more = len(findings) - _MOST
     if more <= 0:
         return findings
     last = findings[-1]
     text = f"there are {more} more findings of this kind"
-    return [*findings[:_MOST], Finding(last.id, last.severity, text, last.remedy)]
+    return [*findings[:_MOST], DailyFinding(last.id, last.severity, text, last.remedy)]

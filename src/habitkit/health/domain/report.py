@@ -44,9 +44,16 @@ _STATUSES: tuple[Status, ...] = ("pass", "warn", "fail")
 _OK, _UNAVAILABLE = 200, 503
 
 
-def _expect_status(_: object, __: object, value: Any) -> None:
-    if value not in _STATUSES:
-        raise InvalidInput("status", given=value, expected="'pass', 'warn' or 'fail'")
+def _status(value: Any) -> Status:
+    """Return a status.
+
+    Raises:
+        InvalidInput: If it is none.
+    """
+    for status in _STATUSES:
+        if value == status:
+            return status
+    raise InvalidInput("status", given=value, expected="'pass', 'warn' or 'fail'")
 
 
 def _number_or_none(_: object, __: object, value: Any) -> None:
@@ -58,9 +65,6 @@ def _number_or_none(_: object, __: object, value: Any) -> None:
 def _text(_: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, str):
         raise InvalidInput(attribute.name, given=value, expected="a text")
-
-
-_WELL: Status = "pass"
 
 
 @frozen
@@ -78,7 +82,7 @@ class CheckResult:
         InvalidInput: If an attribute is not what is expected.
     """
 
-    status: Status = field(default=_WELL, validator=_expect_status)
+    status: Status = field(default="pass", converter=_status)
     text: str = field(default="", validator=_text)
     value: float | None = field(default=None, validator=_number_or_none)
     unit: str = field(default="", validator=_text)

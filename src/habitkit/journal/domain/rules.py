@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from habitkit.errors import IdempotencyConflict, InvalidInstant, UsageError
+from habitkit.errors import IdempotencyConflict, InvalidInput, InvalidInstant, UsageError
 from habitkit.events import Retracted
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ __all__ = [
     "MAX_DELIVERY_ATTEMPTS",
     "MAX_MESSAGE_ATTEMPTS",
     "NO_OUTCOME",
+    "event_cursor",
     "expired",
     "fingerprint",
     "happened",
@@ -170,3 +171,23 @@ def is_erased(
     if fields is None:
         return True
     return event.type in words and all(event.fields.get(it) == fields[it] for it in fields)
+
+
+_LARGEST_NUMBER = 2**63 - 1
+
+
+def event_cursor(value: object) -> tuple[int, int] | None:
+    """Return a valid (rev, position) of an event, after which to go on; None for the beginning.
+
+    Raises:
+        InvalidInput: If it is neither.
+    """
+    if value is None:
+        return None
+    if (
+        isinstance(value, tuple)
+        and [type(number) for number in value] == [int, int]
+        and all(0 <= number <= _LARGEST_NUMBER for number in value)
+    ):
+        return value
+    raise InvalidInput("after", given=value, expected="the (rev, position) of an event, or None")

@@ -41,7 +41,7 @@ def text_of_unit(value: Any) -> str:
     Raises:
         InvalidMetric: If it is none.
     """
-    if value == "" or (isinstance(value, str) and _NAME.fullmatch(value)):
+    if isinstance(value, str) and (not value or _NAME.fullmatch(value)):
         return value
     raise InvalidMetric("unit", given=value, expected=f"an empty text, or {_A_NAME}")
 

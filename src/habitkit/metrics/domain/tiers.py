@@ -18,8 +18,8 @@ __all__ = [
     "ROLL_AFTER_SECONDS",
     "TIERS",
     "Cover",
+    "SeriesTier",
     "Span",
-    "Tier",
     "check_tiers",
     "cover",
     "kept_from",
@@ -38,7 +38,7 @@ def _expect_seconds(_: object, attribute: Any, value: Any) -> None:
 
 
 @frozen
-class Tier:
+class SeriesTier:
     """A resolution at which points are kept.
 
     Attributes:
@@ -50,10 +50,15 @@ class Tier:
     keep_seconds: int = field(validator=_expect_seconds)
 
 
-TIERS = (Tier(10, 3 * 3600), Tier(60, 2 * _DAY), Tier(3600, 90 * _DAY), Tier(_DAY, 3 * 365 * _DAY))
+TIERS = (
+    SeriesTier(10, 3 * 3600),
+    SeriesTier(60, 2 * _DAY),
+    SeriesTier(3600, 90 * _DAY),
+    SeriesTier(_DAY, 3 * 365 * _DAY),
+)
 """What a database keeps."""
 
-MEMORY_TIERS = (Tier(10, 3600), Tier(60, _DAY))
+MEMORY_TIERS = (SeriesTier(10, 3600), SeriesTier(60, _DAY))
 """What a process keeps in memory."""
 
 ROLL_AFTER_SECONDS = 30
@@ -65,7 +70,7 @@ def slot_of(at: int, step: int) -> int:
     return at - at % step
 
 
-def check_tiers(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
+def check_tiers(tiers: Sequence[SeriesTier]) -> tuple[SeriesTier, ...]:
     """Return tiers that fit together.
 
     Raises:
@@ -73,7 +78,7 @@ def check_tiers(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
             is kept for less than two steps of the next one, or for longer than the next one.
     """
     if not tiers:
-        msg = "tiers: expected at least one Tier, the finest first, got none"
+        msg = "tiers: expected at least one SeriesTier, the finest first, got none"
         raise ConfigurationError(msg)
     for fine, coarse in pairwise(tiers):
         if coarse.step_seconds <= fine.step_seconds or coarse.step_seconds % fine.step_seconds:
@@ -89,12 +94,12 @@ def check_tiers(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
     return tuple(tiers)
 
 
-def kept_from(now: int, tier: Tier) -> int:
+def kept_from(now: int, tier: SeriesTier) -> int:
     """Return the oldest slot of a tier that is kept: it ends after ``now - keep_seconds``."""
     return slot_of(now - tier.keep_seconds, tier.step_seconds)
 
 
-def writable_from(now: int, tiers: Sequence[Tier]) -> int:
+def writable_from(now: int, tiers: Sequence[SeriesTier]) -> int:
     """Return the oldest slot for which a point is written.
 
     A point makes the coarser slots around it be computed anew, so everything else in them must
@@ -148,7 +153,7 @@ def cover(
     start: int,
     end: int,
     now: int,
-    tiers: Sequence[Tier],
+    tiers: Sequence[SeriesTier],
     due: Collection[tuple[int, int]] = (),
     coarsest: int | None = None,
 ) -> Cover:

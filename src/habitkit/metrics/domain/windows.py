@@ -18,7 +18,7 @@ from habitkit.metrics.domain.expressions import (
     Expression,
     Transform,
 )
-from habitkit.metrics.domain.tiers import Tier, kept_from, slot_of
+from habitkit.metrics.domain.tiers import SeriesTier, kept_from, slot_of
 from habitkit.metrics.errors import InvalidMetric
 
 __all__ = ["Instants", "Leaf", "Read", "ceiling", "leaves", "reads_of"]
@@ -91,7 +91,9 @@ def leaves(expression: Expression, shift: int = 0) -> Iterator[Leaf]:
         yield from leaves(child, shift)
 
 
-def reads_of(leaf: Leaf, instants: Instants, now: int, tiers: Sequence[Tier]) -> tuple[Read, ...]:
+def reads_of(
+    leaf: Leaf, instants: Instants, now: int, tiers: Sequence[SeriesTier]
+) -> tuple[Read, ...]:
     """Return the spans that a function needs: one, or two for ``last``.
 
     The second one of ``last`` is what lies before the last minute, for a longer window.
@@ -138,7 +140,7 @@ def ceiling(at: int, step: int) -> int:
     return -(-at // step) * step
 
 
-def _finest(at: int, now: int, tiers: Sequence[Tier]) -> int:
+def _finest(at: int, now: int, tiers: Sequence[SeriesTier]) -> int:
     """Return the length of the shortest slots that are kept from an instant on."""
     for tier in tiers:
         if ceiling(at, tier.step_seconds) >= kept_from(now, tier):

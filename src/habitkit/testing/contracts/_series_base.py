@@ -8,7 +8,7 @@ import pytest
 
 from habitkit.metrics.domain.points import decode_increase, encode_increase
 from habitkit.metrics.domain.series import Series, labels_of
-from habitkit.metrics.domain.tiers import Tier, slot_of
+from habitkit.metrics.domain.tiers import SeriesTier, slot_of
 from habitkit.metrics.port import Point
 from habitkit.testing.contracts._base import missing
 
@@ -49,7 +49,11 @@ class SeriesBase:
     """
 
     capabilities: ClassVar[Collection[str]] = frozenset()
-    tiers: ClassVar[Sequence[Tier]] = (Tier(FINE, 120), Tier(MIDDLE, 1200), Tier(COARSE, 6000))
+    tiers: ClassVar[Sequence[SeriesTier]] = (
+        SeriesTier(FINE, 120),
+        SeriesTier(MIDDLE, 1200),
+        SeriesTier(COARSE, 6000),
+    )
 
     @pytest.fixture
     def series_store(self) -> SeriesStore:

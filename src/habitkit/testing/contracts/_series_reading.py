@@ -29,7 +29,7 @@ from habitkit.testing.contracts._series_base import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from habitkit.metrics.domain.tiers import Cover, Tier
+    from habitkit.metrics.domain.tiers import Cover, SeriesTier
     from habitkit.metrics.port import SeriesStore
 
 __all__ = ["ReadCases"]
@@ -42,7 +42,7 @@ READ = [(RUNS,), (RIDES, UNKNOWN), (RUNS, RIDES), (RUNS, UNKNOWN, RIDES)]
 class History:
     """What was written to a store, without tiers, and which slots are not rolled up."""
 
-    def __init__(self, tiers: Sequence[Tier]) -> None:
+    def __init__(self, tiers: Sequence[SeriesTier]) -> None:
         """Make an empty one."""
         self.tiers = tiers
         self.now = T
