@@ -89,6 +89,15 @@ def _stops() -> None:
     raise StopIteration
 
 
+class _Silent(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def _says_nothing() -> None:
+    raise _Silent
+
+
 RESULTS: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: None, "pass", ""),
     (lambda: True, "pass", ""),
@@ -96,6 +105,7 @@ RESULTS: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: False, "fail", "the check returned False"),
     (lambda: 250, "fail", "expected None, True, False or a CheckResult, the check returned a int"),
     (lambda: 1 / 0, "fail", "ZeroDivisionError: division by zero"),
+    (_says_nothing, "fail", "_Silent, which has no text"),
     (_exits, "fail", "was ended before it had a result"),
     (_stops, "fail", "StopIteration"),
 ]
