@@ -1,7 +1,8 @@
 """The command line.
 
 ``python -m habitkit --version`` shows the version; ``upgrade URL`` creates or upgrades the tables;
-``daily-check URL`` says what should be seen to; ``flags lint FILE...`` checks definitions of flags.
+``daily-check URL`` says what should be seen to; ``flags lint FILE...`` checks definitions of flags;
+``metrics grafana`` and ``metrics rules`` write a dashboard and alert rules.
 """
 
 from __future__ import annotations
@@ -46,9 +47,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lint.add_argument("--strict", action="store_true", help="fail on warnings too")
     lint.add_argument("--json", action="store_true", help="write a JSON list")
     lint.set_defaults(run=_run_lint)
+    _add_metrics(commands.add_parser("metrics", help="write a dashboard or alert rules"))
     options = parser.parse_args(arguments)
     status: int = options.run(options)
     return status
+
+
+def _add_metrics(parser: argparse.ArgumentParser) -> None:
+    """Add the commands for what a kit records of its own."""
+    commands = parser.add_subparsers(required=True)
+    grafana = commands.add_parser("grafana", help="write a dashboard of Grafana as JSON")
+    grafana.add_argument(
+        "--classic", action="store_true", help="for a Prometheus without native histograms"
+    )
+    grafana.set_defaults(run=_run_grafana)
+    rules = commands.add_parser("rules", help="write the default rules as a file for Prometheus")
+    rules.set_defaults(run=_run_rules)
 
 
 class _Version(argparse.Action):
@@ -119,6 +133,28 @@ def _run_lint(options: argparse.Namespace) -> int:
     from habitkit.flags.command_line import lint_files  # noqa: PLC0415 - only where it is used
 
     return lint_files(options.files, strict=options.strict, as_json=options.json)
+
+
+def _run_grafana(options: argparse.Namespace) -> int:
+    """Write a dashboard."""
+    from habitkit.contrib.grafana import dashboard  # noqa: PLC0415 - only where it is used
+    from habitkit.metrics.command_line import write_dashboard  # noqa: PLC0415
+
+    return write_dashboard(dashboard(native=not options.classic))
+
+
+def _run_rules(_: argparse.Namespace) -> int:
+    """Write the default rules."""
+    from habitkit.alerts import default_rules  # noqa: PLC0415 - only where it is used
+    from habitkit.metrics.command_line import built_in_series, write_rules  # noqa: PLC0415
+
+    try:
+        with naming_extras():
+            from habitkit.contrib.prometheus_rules import dump_rules  # noqa: PLC0415 - an extra
+    except HabitKitError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return write_rules(dump_rules([default_rules()], built_in_series()))
 
 
 def _upgrade(url: str, schema: str | None, *, adopt: bool) -> tuple[int, int]:

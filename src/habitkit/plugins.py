@@ -86,6 +86,7 @@ _EXTRA_OF_MODULE = {
     "psycopg": "postgres",
     "pymemcache": "memcached",
     "redis": "redis",
+    "yaml": "yaml",
 }
 _EXAMPLES = {
     STORES: "expected a URL such as sqlite:///habits.db or postgresql://user@host/database",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,26 +30,11 @@ from habitkit.metrics import (
     rate,
     topk,
 )
-from tests.conftest import without_service
-from tests.prometheus_servers import find
-from tests.services import ServiceMissing
+from tests.promtool import promtool
 
 KNOWN = (Series("load", "distribution", "seconds"), Series("sent", "counter", "bytes"))
 FAILING = rate("errors", "5m", where={"zone": 'a"b'}) / rate("requests", "5m") > 0.05
 OF_ZONE: Expression = last("queue", by=("zone",)) > 0
-
-
-def promtool(*arguments: str | Path) -> None:
-    """Run promtool, and expect that it agrees."""
-    program, missing = "", ""
-    try:
-        program = find("promtool")
-    except ServiceMissing as error:
-        missing = str(error)
-    if missing:
-        without_service(missing)
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def parser(*groups: AlertGroup, known=()) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from attrs import frozen
 
 from habitkit import _logging
+from habitkit.contrib._exported import name_with_unit
 from habitkit.metrics.domain.sketch import ZERO, Sketch, index_of
 from habitkit.metrics.errors import InvalidMetric
 
@@ -176,7 +177,7 @@ def families_of(totals: Iterable[Total], bounds: Mapping[str, Bounds]) -> list[F
         family = found.get(key)
         if family is None:
             chosen = bounds.get(series.metric) or _default_bounds(series.unit)
-            name = _name(series.metric, series.unit)
+            name = name_with_unit(series.metric, series.unit)
             family = Family(name, series.kind, series.unit, total.description, chosen, [])
             found[key] = family
         family.totals.append(total)
@@ -190,10 +191,6 @@ def families_of(totals: Iterable[Total], bounds: Mapping[str, Bounds]) -> list[F
         else:
             _warn_once(metric, taken[clash], clash)
     return free
-
-
-def _name(metric: str, unit: str) -> str:
-    return metric if not unit or metric.endswith(f"_{unit}") else f"{metric}_{unit}"
 
 
 @lru_cache(maxsize=1000)

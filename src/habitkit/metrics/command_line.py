@@ -1,0 +1,36 @@
+"""``python -m habitkit metrics``: a dashboard and alert rules for what a kit records of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from habitkit.metrics.builtin import BUILT_IN
+from habitkit.metrics.domain.series import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["built_in_series", "write_dashboard", "write_rules"]
+
+
+def built_in_series() -> list[Series]:
+    """Return a series of each metric that a kit records, which tells its kind and its unit."""
+    return [Series(it.name, it.kind, it.unit, across=it.across) for it in BUILT_IN.values()]
+
+
+def write_dashboard(dashboard: Mapping[str, Any]) -> int:
+    """Write a dashboard to the standard output as JSON; return the exit status, 0."""
+    return _write(json.dumps(dashboard, indent=2) + "\n")
+
+
+def write_rules(rules: str) -> int:
+    """Write a rule file to the standard output; return the exit status, 0."""
+    return _write(rules)
+
+
+def _write(text: str) -> int:
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    return 0
