@@ -76,8 +76,8 @@ def test_what_is_recorded_while_the_database_is_away_arrives_when_it_is_back(pos
     text = postgres.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def connect() -> psycopg.Connection:
-        changed = {"port": 1} if is_away else {}  # where nobody listens
-        return psycopg.connect(text, **changed)
+        port = 1 if is_away else postgres.url.port  # at 1 nobody listens
+        return psycopg.connect(text, port=port)
 
     engine = create_engine(postgres.url, creator=connect)
     clock = FakeClock()
