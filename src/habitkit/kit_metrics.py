@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from habitkit.clock import Clock
     from habitkit.metrics.base import BaseMetrics
     from habitkit.metrics.observing import Observer
+    from habitkit.metrics.port import AsyncSeriesStore, SeriesStore
 
 __all__ = ["KitMetrics"]
 
@@ -66,11 +67,11 @@ class KitMetrics:
         """Keep the time series in the database of a store, if it offers that."""
         self._store = store
 
-    def to_maintain(self) -> BaseMetrics | None:
-        """Return the metrics whose store the kit maintains: other processes may write to it."""
-        if self.made is None and hasattr(self._store, "time_series"):
-            self.get()
-        return self.made
+    def series(self) -> SeriesStore | AsyncSeriesStore | None:
+        """Return the store of time series to maintain; other processes may write to it."""
+        if self.made is not None:
+            return self.made.series  # type: ignore[no-any-return]
+        return plugins.series_of(self._store) if hasattr(self._store, "time_series") else None
 
     def get(self) -> Any:
         """Return the metrics, made now if they are not."""

@@ -46,8 +46,10 @@ class MetricsResident:
 
 def roll_up(settings: KitSettings, limit: int) -> Steps[Swept]:
     """Roll up the points of the kit's metrics, and delete what is too old."""
-    metrics = settings.kit_metrics.to_maintain()
-    if metrics is None:
+    series = settings.kit_metrics.series()
+    if series is None:
         return Swept(0)
-    rolled = yield from metrics.steps.maintain(limit)
+    from habitkit.metrics.maintaining import maintain  # noqa: PLC0415 - only where it is used
+
+    rolled = yield from maintain(series, int(settings.clock.now().timestamp()), limit)
     return Swept(rolled.count, more=rolled.more)

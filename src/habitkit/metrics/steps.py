@@ -13,7 +13,8 @@ from habitkit.clock import instant, stopwatch
 from habitkit.metrics.domain.durations import seconds
 from habitkit.metrics.domain.tiers import slot_of
 from habitkit.metrics.errors import SeriesUnavailable
-from habitkit.metrics.port import Point, Rolled
+from habitkit.metrics.maintaining import maintain
+from habitkit.metrics.port import Point
 from habitkit.workflow import Outside
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class MetricsSteps:
         taken = (metrics.ticks() - began) / _NS
         metrics.built_in("habitkit_flush_duration").record(taken)
         if not metrics.series.shared:
-            yield from self.maintain(1_000)
+            yield from maintain(metrics.series, now, 1_000)
         yield from metrics.exporting.export()
 
     def _write(
@@ -144,13 +145,6 @@ class MetricsSteps:
             if batch or new:
                 refused.update((yield Outside(store.write, (batch, new, now))))
         return refused
-
-    def maintain(self, limit: int) -> Steps[Rolled]:
-        """Roll up and prune the store, up to a number of slots and rows."""
-        store, now = self._metrics.series, self._metrics.now()
-        rolled: Rolled = yield Outside(store.roll, (now, limit))
-        pruned: Rolled = yield Outside(store.prune, (now, limit * 10))
-        return Rolled(rolled.count, rolled.more or pruned.more)
 
     def query(self, expression: Expression | str, at: datetime | None = None) -> Steps[Vector]:
         """Evaluate an expression at an instant."""

@@ -230,6 +230,16 @@ class TestFlushing:
         kit.clock.advance(minutes=5)
         assert kit.sweep().failures == ()
 
+    def test_a_sweep_rolls_up_what_other_processes_wrote_and_records_nothing(self, tmp_path):
+        clock = habitkit.testing.FakeClock("2026-01-01T08:00Z")
+        url = f"sqlite:///{tmp_path}/a.db"
+        with HabitKit.open(url, clock=clock) as kit:
+            kit.metrics.counter("x").add(1)
+        clock.advance(minutes=5)
+        with HabitKit.open(url, clock=clock) as kit:
+            assert kit.sweep().counts["metric_slots"] == 1
+            assert kit._runner.settings.metrics is None
+
     async def test_an_async_block_flushes_at_its_end(self):
         metrics = AsyncMetrics()
         async with metrics.flushing(every_seconds=3600):
