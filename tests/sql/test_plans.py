@@ -545,6 +545,11 @@ def prepared(dialect: str) -> dict[str, Prepared]:
     }
 
 
+def _without_numbers(sql: str) -> str:
+    """Return a statement without the numbers of its arrays, which differ from time to time."""
+    return re.sub(r"unnest_[0-9]+", "unnest", sql)
+
+
 def test_each_statement_finds_its_rows_by_an_index(explained):
     engine, plans = explained
     scan = {"sqlite": "SCAN habitkit_", "postgresql": "Seq Scan on habitkit_"}[engine.dialect.name]
@@ -553,7 +558,8 @@ def test_each_statement_finds_its_rows_by_an_index(explained):
         name: _Form(one, engine.dialect, None, numbered=numbered).sql
         for name, one in prepared(engine.dialect.name).items()
     }
-    unused = {name for name, sql in statements.items() if sql not in plans}
+    used = {_without_numbers(sql) for sql in plans}
+    unused = {name for name, sql in statements.items() if _without_numbers(sql) not in used}
     assert unused == (IN_STEPS if numbered else set())
     assert len(plans) > len(statements), "those made on the spot were explained as well"
     scanning = {sql: plan for sql, plan in plans.items() if scan in plan}
