@@ -354,6 +354,17 @@ class TestFlushing:
         assert dropped(metrics)["x", "not_stored"] == 5
         assert total(metrics, "x") == 65
 
+    def test_slots_that_were_written_in_time_are_let_go_and_not_counted_as_lost(self):
+        clock = FakeClock("2026-01-01T00:00:05Z")
+        metrics = make(clock)
+        counter = metrics.counter("x")
+        for _ in range(150):
+            counter.add(1)
+            metrics.flush()
+            clock.advance(seconds=10)
+        assert dropped(metrics) == {}
+        assert sum(self.increases(metrics, "x").values()) == total(metrics, "x") == 150
+
     def test_close_flushes(self):
         metrics = make()
         metrics.counter("x").add(1)

@@ -150,6 +150,10 @@ class SeriesRecord:
         with self._lock:
             self._fold()
             self._carry(now)
+            step = self._recorder.step
+            for slot in [at for at, it in self._slots.items() if at + step <= now]:
+                if self._slots[slot].written == self._slots[slot].version:
+                    self._release(slot)  # it was written while it was the present one
             return [
                 (slot, it.version, self._encoded(it.value))
                 for slot, it in self._slots.items()
