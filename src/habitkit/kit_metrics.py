@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from habitkit import plugins
+from habitkit._fork import call_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,7 @@ class KitMetrics:
         self.made: BaseMetrics | None = None
         self._observer: Observer | None = None
         self._observes = given is not None and given is not False
+        call_after_fork(self)
         if self._observes and given is not True:
             self._take(given)
 
@@ -91,6 +93,10 @@ class KitMetrics:
         """Let the observer, if there is one, see what a limiter or a cache does."""
         if (observer := self.observer) is not None:
             observer.watch(resident)
+
+    def after_fork(self) -> None:
+        """Take a lock that no other thread holds."""
+        self._lock = threading.Lock()
 
     def _make(self) -> object:
         from habitkit import metrics  # noqa: PLC0415 - only where it is used

@@ -82,6 +82,8 @@ def drive(steps: Steps[R], run: SyncRunner = NO_RUNNER) -> R:
                 step = steps.send(reply)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
+    finally:
+        steps.close()  # if it was interrupted
 
 
 async def drive_async(steps: Steps[R], run: AsyncRunner = NO_RUNNER) -> R:

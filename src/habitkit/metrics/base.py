@@ -213,7 +213,13 @@ class BaseMetrics:
     def drop_refused(self, series: Series) -> None:
         """Count a series whose points the store refused, as another series has its id."""
         error = InvalidMetric(series.metric, given=series.text, expected="another id of the series")
-        self._drop(series.metric, "id_taken", error)
+        self._count(series.metric, "id_taken", error)
+
+    def drop_unstored(self, series: Series) -> None:
+        """Count a point that waited for the store for too long."""
+        expected = "a store that takes points while it keeps what is as old"
+        error = InvalidMetric("slot", given=series.text, expected=expected)
+        self._count(series.metric, "not_stored", error)
 
     def after_fork(self) -> None:
         """Begin anew in a forked process: the parent writes what it has recorded."""
@@ -256,6 +262,10 @@ class BaseMetrics:
         """
         if self.strict and not metric.startswith(_OURS):
             raise error
+        self._count(metric, reason, error)
+
+    def _count(self, metric: str, reason: str, error: InvalidMetric) -> None:
+        """Count and log what is lost; it may be too late to raise at the call."""
         self._dropped.add(1, {"metric": metric, "reason": reason})
         _logging.warn(
             _log,

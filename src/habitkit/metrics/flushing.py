@@ -149,11 +149,13 @@ class AsyncFlushing:
 
         It is not cancelled: what it is about to send would wait for the end of a lease.
         """
+        import asyncio  # noqa: PLC0415
+
         task, self._task = self._task, None
         if self._stop is not None:
             self._stop.set()
         if task is not None:
-            await task
+            await asyncio.wait([task])  # the host may have cancelled it
         await self._round()
 
     async def _run(self, stop: asyncio.Event) -> None:

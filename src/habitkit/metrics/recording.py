@@ -7,7 +7,8 @@ scrape fold too. Only who holds the lock removes entries, and only as many as it
 entry is lost or counted twice whatever other threads append meanwhile.
 
 A slot is kept until it has ended and was written. A value that comes for an older one, with ``at=``
-or after the clock was set back, is written under a writer id of its own: a write replaces.
+or after the clock was set back, is written under a writer id of its own: a write replaces. Not so the
+value of a gauge: a process has one at a time, so there it replaces what the slot had.
 """
 
 from __future__ import annotations
@@ -177,11 +178,12 @@ class SeriesRecord:
         """
         with self._lock:
             for slot, version in versions:
-                it = self._slots.get(slot)
-                if it is None:
-                    continue
-                it.written = version
-                if slot + self._recorder.step <= now and it.version == version:
+                if (it := self._slots.get(slot)) is not None:
+                    it.written = version
+            until = now - self._recorder.step
+            ended = [slot for slot in self._slots if slot <= until]  # in an earlier flush, too
+            for slot in ended:
+                if self._slots[slot].written == self._slots[slot].version:
                     self._release(slot)
 
     def take_unexported(self) -> Any:
@@ -233,25 +235,25 @@ class SeriesRecord:
             it.version += 1
             if self._recorder.exports:
                 self._unexported = self._with(self._unexported, accepted, at_ns)
+            self._limit_slots()
 
     def _slot_at(self, second: int) -> _Slot:
-        """Return the slot of an instant; the oldest of too many is dropped."""
+        """Return the slot of an instant."""
         slot = slot_of(second, self._recorder.step)
         slots = self._older if slot <= self._released and slot not in self._slots else self._slots
         found = slots.get(slot)
         if found is None:
             found = slots[slot] = _Slot(self._nothing())
-            if len(slots) > _MOST_SLOTS:
-                oldest = min(slots)
-                self._drop_slot(oldest, slots)
         return found
 
-    def _drop_slot(self, slot: int, slots: dict[int, _Slot]) -> None:
-        """Let go of a slot that could not be written; its total stays right."""
-        self._total = self._merged(self._total, slots.pop(slot).value)
-        expected = f"a store that takes points within {_MOST_SLOTS} slots"
-        error = InvalidMetric("slot", given=slot, expected=expected)
-        self._recorder.drop(self.series.metric, "not_stored", error)
+    def _limit_slots(self) -> None:
+        """Let go of the oldest of too many slots that could not be written; totals stay right."""
+        for slots in (self._slots, self._older):
+            if len(slots) > _MOST_SLOTS:
+                slot = min(slots)
+                self._total = self._merged(self._total, slots.pop(slot).value)
+                expected = f"a store that takes points within {_MOST_SLOTS} slots"
+                self._drop("not_stored", InvalidMetric("slot", given=slot, expected=expected))
 
     def _release(self, slot: int) -> None:
         self._total = self._merged(self._total, self._slots.pop(slot).value)
@@ -266,7 +268,7 @@ class SeriesRecord:
             total = sum(values)
             if type(total) in (int, float) and self._are_fine(values, total):
                 return values
-        except (TypeError, ValueError, OverflowError, ArithmeticError):
+        except Exception:  # noqa: BLE001, S110 - of another type a sum may raise anything
             pass
         return [it for it in map(self._number, values) if it is not None]
 

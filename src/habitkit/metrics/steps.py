@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from habitkit import ids
 from habitkit.clock import instant, stopwatch
 from habitkit.metrics.domain.durations import seconds
-from habitkit.metrics.domain.tiers import slot_of
+from habitkit.metrics.domain.tiers import slot_of, writable_from
 from habitkit.metrics.errors import SeriesUnavailable
 from habitkit.metrics.maintaining import maintain
 from habitkit.metrics.port import Point
-from habitkit.workflow import Outside
+from habitkit.workflow import Outside, is_coroutine_function
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
     from typing import Literal
 
@@ -47,6 +48,24 @@ class _Written:
     versions: Sequence[tuple[int, int]]
 
 
+@frozen
+class _Batch:
+    """Points of one writer, and the series of each.
+
+    Attributes:
+        points: The points.
+        series: Their series, in the same order.
+    """
+
+    points: list[Point] = Factory(list)
+    series: list[Series] = Factory(list)
+
+    def add(self, series: Series, point: Point) -> None:
+        """Add a point."""
+        self.points.append(point)
+        self.series.append(series)
+
+
 class MetricsSteps:
     """Workflows on the store of a ``Metrics``; one process is one writer.
 
@@ -63,7 +82,9 @@ class MetricsSteps:
         """Become another writer, with nothing to write."""
         self.writer = ids.random_number()
         self._busy = threading.Lock()
-        self._late: list[list[Point]] = []
+        self._writing = threading.Lock()
+        self._turn = 0
+        self._late: list[_Batch] = []
         self.began_at = self._metrics.now()
         self.flushed_at: int | None = None
         self.last_error: str | None = None
@@ -88,63 +109,122 @@ class MetricsSteps:
             self._busy.release()
 
     def _flush(self) -> Steps[None]:
+        """Write, and export, even if nothing can be written."""
+        self._turn += 1
+        failure: Exception | None = None
+        try:
+            yield from self._store()
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            failure = error
+        yield from self._metrics.exporting.export()
+        if failure is not None:
+            raise failure
+
+    def _store(self) -> Steps[None]:
         metrics = self._metrics
         began = metrics.ticks()
         now = metrics.now()
-        points: list[Point] = []
-        series: list[Series] = []
-        written: list[_Written] = []
-        late: list[Point] = []
+        batch, written = _Batch(), list[_Written]()
+        series: list[SeriesRecord] = []
+        late, late_gauges = _Batch(), _Batch()
         step = metrics.series.tiers[0].step_seconds
         late_writer = ids.random_number()
-        for instrument in metrics.instruments():
-            instrument.observe()
-            for record in instrument.records():
-                id_ = record.series.id
-                unwritten = record.unwritten(now)
-                points += [Point(id_, step, slot, self.writer, it) for slot, _, it in unwritten]
-                older = record.take_older()
-                late += [Point(id_, step, slot, late_writer, it) for slot, it in older]
-                if not record.registered_at or (
-                    (unwritten or older) and now - record.registered_at >= _HOUR
-                ):
-                    series.append(record.series)
-                written.append(
-                    _Written(record, [(slot, version) for slot, version, _ in unwritten])
-                )
-        if late:
-            self._late.append(late)
-            del self._late[:-_MOST_LATE]
-        refused = yield from self._write(points, series, now)
+        for record in self._records():
+            id_, is_gauge = record.series.id, record.series.kind == "gauge"
+            unwritten, older = record.unwritten(now), record.take_older()
+            for slot, _, it in unwritten:
+                batch.add(record.series, Point(id_, step, slot, self.writer, it))
+            for slot, it in older:  # of a gauge there is one value a process, so it is replaced
+                point = Point(id_, step, slot, self.writer if is_gauge else late_writer, it)
+                (late_gauges if is_gauge else late).add(record.series, point)
+            if not record.registered_at or (
+                (unwritten or older) and now - record.registered_at >= _HOUR
+            ):
+                series.append(record)
+            written.append(_Written(record, [(slot, version) for slot, version, _ in unwritten]))
+        self._wait(late, late_gauges)
+        refused = yield from self._write(batch, [it.series for it in series], now)
         while self._late:
-            refused |= yield from self._write(self._late[0], (), now)
+            yield from self._write(self._late[0], (), now, refused)
             del self._late[0]
-        registered = {it.id for it in series}
-        for it in written:
-            it.record.written(it.versions, now)
-            if it.record.series.id in registered:
-                it.record.registered_at = now
-            if it.record.series.id in refused:
-                metrics.drop_refused(it.record.series)
+        for of in written:
+            of.record.written(of.versions, now)
+        for record in series:
+            if record.series.id in refused:
+                metrics.drop_refused(record.series)
+            else:
+                record.registered_at = now
         self.flushed_at, self.last_error = now, None
         taken = (metrics.ticks() - began) / _NS
         metrics.built_in("habitkit_flush_duration").record(taken)
         if not metrics.series.shared:
             yield from maintain(metrics.series, now, 1_000)
-        yield from metrics.exporting.export()
+
+    def _records(self) -> Iterator[SeriesRecord]:
+        """Yield the records of all series; of two with one id the first."""
+        found: dict[int, Series] = {}
+        for instrument in self._metrics.instruments():
+            instrument.observe()
+            for record in instrument.records():
+                if found.setdefault(record.series.id, record.series) is record.series:
+                    yield record
+                else:
+                    self._metrics.drop_refused(record.series)
+
+    def _wait(self, *late: _Batch) -> None:
+        """Let batches wait until they are written; the oldest of too many are dropped."""
+        self._late += [batch for batch in late if batch.points]
+        for batch in self._late[:-_MOST_LATE]:
+            for series in batch.series:
+                self._metrics.drop_unstored(series)
+        del self._late[:-_MOST_LATE]
 
     def _write(
-        self, points: Sequence[Point], series: Sequence[Series], now: int
+        self,
+        batch: _Batch,
+        series: Sequence[Series],
+        now: int,
+        refused: Collection[int] = (),
     ) -> Steps[set[int]]:
-        """Write points, and register series, in batches; return the ids that were refused."""
-        refused: set[int] = set()
-        store = self._metrics.series
+        """Write points, and register series, some at once; return the ids that were refused.
+
+        Points that a store does not take any more, or of which the id is refused, are dropped.
+        """
+        store, turn = self._metrics.series, self._turn
+        write = store.write if is_coroutine_function(store.write) else partial(self._in_turn, turn)
+        oldest = writable_from(now, store.tiers)
+        found = set(refused)
+        points = [it for it in batch.points if it.slot >= oldest]
         for start in range(0, max(len(points), 1), _AT_ONCE):
-            batch = points[start : start + _AT_ONCE]
-            new = series if start == 0 else ()
-            if batch or new:
-                refused.update((yield Outside(store.write, (batch, new, now))))
-        return refused
+            some, new = points[start : start + _AT_ONCE], series if start == 0 else ()
+            if found:
+                some = [it for it in some if it.series not in found]
+            if some or new:
+                found.update((yield Outside(write, (some, new, now))))
+        if len(points) < len(batch.points):
+            for it, of in zip(batch.points, batch.series, strict=True):
+                if it.slot < oldest:
+                    self._metrics.drop_unstored(of)
+        return found
+
+    def _in_turn(
+        self, turn: int, points: Sequence[Point], series: Sequence[Series], now: int
+    ) -> Sequence[int]:
+        """Write, unless a later flush has begun.
+
+        In an async host a flush that is cancelled leaves its thread behind; what that would write
+        must not replace what the next flush has written.
+
+        Raises:
+            SeriesUnavailable: If such a thread does not end.
+        """
+        store = self._metrics.series
+        if not self._writing.acquire(timeout=_LONGEST_WAIT_SECONDS):
+            raise SeriesUnavailable(store.name, "an earlier write does not end")
+        try:
+            return store.write(points, series, now) if turn == self._turn else ()
+        finally:
+            self._writing.release()
 
     def query(self, expression: Expression | str, at: datetime | None = None) -> Steps[Vector]:
         """Evaluate an expression at an instant."""
@@ -194,12 +274,16 @@ class MetricsSteps:
 
     def close(self) -> Steps[None]:
         """Flush, and close the store if it was made here."""
+        failure: Exception | None = None
         try:
             yield from self.flush()
-        finally:
-            yield from self._metrics.exporting.close()
-            if self._metrics.owns_series:
-                yield Outside(self._metrics.series.close, ())
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            failure = error
+        yield from self._metrics.exporting.close()
+        if self._metrics.owns_series:
+            yield Outside(self._metrics.series.close, ())
+        if failure is not None:
+            raise failure
 
     def _see_own(self) -> Steps[None]:
         """Flush if nobody but this process would: what it has recorded can be queried at once."""
