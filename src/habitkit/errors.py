@@ -545,6 +545,8 @@ def _shown(value: object) -> str:
         text = f"a {type(value).__name__} nested too deeply to show"
     except ValueError:  # an int of more digits than Python writes out
         text = f"a {type(value).__name__} too long to show"
+    except Exception:  # noqa: BLE001 - the host's code may raise anything
+        text = f"a {type(value).__name__} that cannot be shown"
     return text if len(text) <= 80 else f"{text[:76]}...{text[-1]}"  # noqa: PLR2004
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from habitkit.metrics.domain import points
+from habitkit.metrics.domain.encoding import plus, sum_of
 from habitkit.metrics.domain.points import GaugePoint
 from habitkit.metrics.domain.sketch import Sketch
 from habitkit.metrics.domain.tiers import slot_of
@@ -71,10 +74,10 @@ class BoundCounter(SeriesRecord):
         return 0
 
     def _with(self, value: float, values: list[float], at_ns: int) -> float:  # noqa: ARG002
-        return value + sum(values)
+        return sum_of(values, value)
 
     def _merged(self, value: float, other: float) -> float:
-        return value + other
+        return plus(value, other)
 
     def _encoded(self, value: float) -> bytes:
         return points.encode_increase(value)
@@ -116,6 +119,20 @@ class BoundGauge(SeriesRecord):
         if len(self._pending) >= self._most_pending:
             self.fold()
 
+    def total(self) -> GaugePoint | None:
+        """Return all values as one; the last one is what was set last, whatever the clock said."""
+        total: GaugePoint | None = super().total()
+        last, last_ns = self._last, self._last_ns
+        if total is None or last is None:
+            return total
+        return evolve(total, last=last, last_ns=last_ns)
+
+    def _fold(self) -> None:
+        """Do it; after the clock was set back, too, what is set now is newer than what was."""
+        if self._pending:
+            self._last_ns = min(self._last_ns, self._recorder.now_ns())
+        super()._fold()
+
     def _accepted(self, values: list[Any]) -> list[float]:
         """Return the values after each entry."""
         accepted = []
@@ -123,7 +140,7 @@ class BoundGauge(SeriesRecord):
         for it in values:
             number = self._number(it.by if isinstance(it, _Delta) else it)
             if number is not None:
-                last = last + number if isinstance(it, _Delta) else number
+                last = plus(last, number) if isinstance(it, _Delta) else number
                 accepted.append(last)
         return accepted
 
@@ -131,10 +148,13 @@ class BoundGauge(SeriesRecord):
         return None
 
     def _with(self, value: GaugePoint | None, values: list[float], at_ns: int) -> GaugePoint:
-        new = GaugePoint(values[-1], at_ns, min(values), max(values), sum(values), len(values))
-        if at_ns >= self._last_ns:
-            self._last, self._last_ns = values[-1], at_ns
-        return self._merged(value, new)  # type: ignore[no-any-return]
+        last, total = values[-1], sum_of(values)
+        new = GaugePoint(last, at_ns, min(values), max(values), total, len(values))
+        merged: GaugePoint = self._merged(value, new)
+        if at_ns < self._last_ns:
+            return merged
+        self._last, self._last_ns = last, at_ns
+        return evolve(merged, last=last, last_ns=at_ns) if merged.last_ns > at_ns else merged
 
     def _carry(self, now: int) -> None:
         """Repeat the last value in the slot of this moment, with the instant at which it was set.
@@ -143,13 +163,14 @@ class BoundGauge(SeriesRecord):
         """
         slot = slot_of(now, self._recorder.step)
         last = self._last
-        if last is not None and slot not in self._slots and slot > self._released:
+        if last is not None and slot not in self._slots and slot not in self._older:
             it = self._slot_at(now)
             it.value = self._merged(it.value, GaugePoint(last, self._last_ns, last, last, last, 1))
             it.version += 1
             if self._recorder.exports:
                 again = GaugePoint(last, now * _NS, last, last, last, 1)
                 self._unexported = self._merged(self._unexported, again)
+            self._limit_slots()
 
     def _merged(self, value: GaugePoint | None, other: GaugePoint | None) -> Any:
         if value is None or other is None:
@@ -160,7 +181,7 @@ class BoundGauge(SeriesRecord):
             newest.last_ns,
             min(value.minimum, other.minimum),
             max(value.maximum, other.maximum),
-            value.sum + other.sum,
+            plus(value.sum, other.sum),
             value.count + other.count,
         )
 

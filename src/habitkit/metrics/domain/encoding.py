@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import reduce
 
-__all__ = ["Reader", "plus", "to_number", "to_signed", "to_varint", "to_varints"]
+__all__ = ["Reader", "plus", "sum_of", "to_number", "to_signed", "to_varint", "to_varints"]
 
 _CONTINUED = 0x80
 _LOW = 0x7F
@@ -22,6 +23,14 @@ def plus(one: float, other: float) -> float:
         return one + other
     except OverflowError:
         return float("inf") if (one if isinstance(one, int) else other) > 0 else float("-inf")
+
+
+def sum_of(numbers: Sequence[float], start: float = 0) -> float:
+    """Return a sum, of ints an int; infinity where an int is too large for a double."""
+    try:
+        return sum(numbers, start)
+    except OverflowError:
+        return reduce(plus, numbers, start)
 
 
 def to_varint(number: int) -> bytes:

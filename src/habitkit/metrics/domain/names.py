@@ -14,6 +14,7 @@ __all__ = ["attribute_texts", "metric_name", "text_of_unit"]
 
 _LONGEST = 100
 _LONGEST_VALUE = 200
+_LARGEST = 10 ** (_LONGEST_VALUE - 1) - 1
 _NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{_LONGEST - 1}}}")
 _RESERVED = frozenset({"le", "quantile"})
 _A_NAME = (
@@ -65,16 +66,17 @@ def _attribute_name(value: object) -> str:
     if value in _RESERVED:
         expected = f"a name other than {' and '.join(sorted(_RESERVED))}, which exporters use"
         raise InvalidMetric("attribute", given=value, expected=expected)
-    return value
+    return str.__str__(value)
 
 
 def _text(value: object) -> str:
     """Return the text of an attribute's value."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, int) and abs(value) <= _LARGEST:
+        return int.__repr__(value)
     if isinstance(value, str) and len(value) <= _LONGEST_VALUE and storable(value):
-        return str(value)
-    expected = f"a text of at most {_LONGEST_VALUE} characters, valid UTF-8 without NUL, or an int"
+        return str.__str__(value)  # of an enum of texts the text, by which it is compared
+    length = f"at most {_LONGEST_VALUE} characters"
+    expected = f"a text of {length}, valid UTF-8 without NUL, or an int of {length}"
     raise InvalidMetric("attribute value", given=value, expected=expected)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import reduce
 from itertools import accumulate, repeat
 from math import ceil, floor, inf, ldexp, log2, nan
 from operator import mul, sub
@@ -26,6 +25,7 @@ from habitkit.errors import InvalidInput
 from habitkit.metrics.domain.encoding import (
     Reader,
     plus,
+    sum_of,
     to_number,
     to_signed,
     to_varint,
@@ -107,10 +107,7 @@ class Sketch:
             return
         lowest, highest = min(values), max(values)
         self.count += len(values)
-        try:
-            self.sum = sum(values, self.sum)
-        except OverflowError:  # an int too large for a double met a float
-            self.sum = reduce(plus, values, self.sum)
+        self.sum = sum_of(values, self.sum)
         self._extend(lowest, highest)
         if lowest > ZERO:
             self._put(self.positive, values)
