@@ -7,8 +7,8 @@ scrape fold too. Only who holds the lock removes entries, and only as many as it
 entry is lost or counted twice whatever other threads append meanwhile.
 
 A slot is kept until it has ended and was written. A value that comes for an older one, with ``at=``
-or after the clock was set back, is written under a writer id of its own: a write replaces. Not so the
-value of a gauge: a process has one at a time, so there it replaces what the slot had.
+or after the clock was set back, is written under a writer id of its own: a write replaces. Not so
+that of a gauge: a process has one value at a time, so there it replaces what the slot had.
 """
 
 from __future__ import annotations
