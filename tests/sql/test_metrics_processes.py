@@ -52,6 +52,7 @@ def test_a_killed_process_loses_only_what_it_had_not_flushed_and_nothing_is_doub
         return Worker(recording, url, str(logs[-1])), logs[-1]
 
     running = [start() for _ in range(processes)]
+    store, before = SqlSeries(SqlStore(engine), TIERS), 0.0
     for n in range(kills + processes):
         worker, log = running.pop(0)
         wait_until(lambda log=log: flushed_and_recorded(log)[0] > 200)  # type: ignore[misc]
@@ -59,8 +60,11 @@ def test_a_killed_process_loses_only_what_it_had_not_flushed_and_nothing_is_doub
         worker.close()
         if n < kills:
             running.append(start())
+        store.roll(int(time.time()), 100)
+        found = sum(decode_increase(it) for it in stored(store, "runs"))
+        assert found >= before
+        before = found
     counts = [flushed_and_recorded(log) for log in logs]
-    store = SqlSeries(SqlStore(engine), TIERS)
 
     found = sum(decode_increase(it) for it in stored(store, "runs"))
     loads = [Sketch.decode(it) for it in stored(store, "load")]
