@@ -6,12 +6,12 @@ Also validation of the other names that callers pass: owners, keys and cursors.
 from __future__ import annotations
 
 import hashlib
-import os
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
 from uuid import UUID, uuid5
 
+from habitkit._fork import call_after_fork
 from habitkit._text import storable
 from habitkit.errors import InvalidId, InvalidInput, InvalidKey, InvalidOwner
 
@@ -37,9 +37,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION_7_AND_VARIANT = 0x7 << 76 | 0b10 << 62
 _RANDOM = (0x0FFF << 64) | ((1 << 62) - 1)
 
-_random = Random()  # noqa: S311 - ids must be unique, not secret; a system call each would cost more
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
+
+class _Random(Random):
+    def after_fork(self) -> None:
+        """Go on differently in each child, before anything that is told of the fork asks."""
+        self.seed()
+
+
+_random = _Random()  # ids must be unique, not secret; a system call each would cost more
+call_after_fork(_random)
 
 
 def time_ordered_id(now: datetime) -> UUID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from contextlib import closing
@@ -72,6 +73,31 @@ def test_a_killed_process_loses_only_what_it_had_not_flushed_and_nothing_is_doub
     assert sum(flushed for flushed, _ in counts) <= found <= sum(most for _, most in counts)
     assert found > 0
     assert sum(it.sum for it in loads) == 2 * sum(it.count for it in loads)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_processes_that_are_forked_from_one_add_up(sqlite: Engine) -> None:
+    metrics = Metrics(SqlSeries(SqlStore(sqlite)), wall_ns=lambda: 1_800_000_000 * 10**9)
+    counter = metrics.counter("runs")
+    for _ in range(4):
+        child = os.fork()
+        if not child:
+            try:
+                counter.add(1)
+                metrics.flush()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+    metrics.close()
+    reading = metrics.series.read(
+        [it.series.id for it in metrics.series.series(["runs"])],
+        metrics.now() - 100,
+        metrics.now() + 100,
+        metrics.now() + 100,
+    )
+    assert [decode_increase(it.data) for it in reading.points] == [1] * 4
 
 
 @pytest.mark.postgres
