@@ -165,6 +165,39 @@ def test_a_cancelled_flush_does_not_replace_what_a_later_one_has_written() -> No
     assert asyncio.run(main()) == 2
 
 
+def test_what_a_cancelled_flush_goes_on_sending_is_not_sent_again() -> None:
+    began, go = threading.Event(), threading.Event()
+    sent: list[float] = []
+
+    class Exporter:
+        name = "slow"
+        cumulative = False
+
+        def export(self, exports: Exports) -> None:
+            began.set()
+            go.wait(10)
+            sent.extend(it.value for it in exports.series if it.series.metric == "runs")  # type: ignore[misc]
+
+        def close(self) -> None: ...
+
+    async def main() -> None:
+        metrics = AsyncMetrics(exporters=[Exporter()])
+        metrics.counter("runs").add(1)
+        first = asyncio.create_task(metrics.flush())
+        await asyncio.to_thread(began.wait, 10)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        metrics.counter("runs").add(2)
+        second = asyncio.create_task(metrics.flush())
+        await asyncio.wait([second], timeout=0.1)  # it waits for the thread
+        go.set()
+        await second
+
+    asyncio.run(main())
+    assert sent == [1, 2]
+
+
 async def test_a_block_whose_task_was_cancelled_flushes_at_its_end() -> None:
     metrics = AsyncMetrics()
     async with metrics.flushing(1000) as block:
