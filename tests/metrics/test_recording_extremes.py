@@ -154,3 +154,12 @@ def test_a_gauge_goes_on_where_it_was_when_the_clock_is_set_back() -> None:
         metrics.flush()
         assert metrics.query("queue").value == 5
         assert metrics.query("level").value == 13 + n
+
+
+def test_what_was_folded_can_be_asked_for_while_another_thread_folds() -> None:
+    _, metrics = make(max_values=1)
+    reports: list[Any] = []
+    metrics._recorder.folded = lambda *_: reports.extend(metrics.dropped())
+    for user in "ab":
+        metrics.counter("runs").add(1, {"user": user})
+    assert [(it.metric, it.attribute, it.count) for it in reports] == [("runs", "user", 1)]

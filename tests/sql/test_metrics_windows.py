@@ -27,6 +27,7 @@ from habitkit.metrics import (
 )
 from habitkit.metrics.domain.points import decode_increase
 from habitkit.metrics.domain.sketch import Sketch
+from habitkit.metrics.domain.tiers import TIERS as DEFAULT
 from habitkit.metrics.domain.tiers import SeriesTier, slot_of
 from habitkit.testing import FakeClock
 from tests.services import PostgresServer
@@ -44,7 +45,7 @@ class Hosts:
     def __init__(self, engine: Engine, seed: int) -> None:
         self.random = random.Random(seed)
         self.clock = FakeClock("2026-01-01T00:00:00Z")
-        self.store = SqlSeries(SqlStore(engine), TIERS)
+        self.store = SqlSeries(SqlStore(engine), TIERS if seed % 2 else DEFAULT)
         self.running = [self.started(), self.started()]
         self.recorded: list[tuple[int, str, int]] = []
 

@@ -174,7 +174,7 @@ class BaseMetrics:
                 instrument.name,
                 it.attribute,
                 it.count,
-                self._folded_since[instrument.name],
+                self._since(instrument.name),
                 it.examples,
             )
             for instrument in self.instruments()
@@ -198,13 +198,17 @@ class BaseMetrics:
 
     def _fold(self, metric: str, labels: Labels, admitted: Labels) -> None:
         """Count the attributes of a recording that became ``(other)``."""
-        self._folded_since.setdefault(metric, _EPOCH + timedelta(seconds=self.now()))
+        self._since(metric)
         if metric == self._folded.name:
             return  # to count it would fold it once more, without end
         kept = set(admitted)
         for name, value in labels:
             if (name, value) not in kept:
                 self._folded.add(1, {"metric": metric, "attribute": name})
+
+    def _since(self, metric: str) -> datetime:
+        """Return when attributes of a metric were folded first: now, if it is not known yet."""
+        return self._folded_since.setdefault(metric, _EPOCH + timedelta(seconds=self.now()))
 
     def drop_exports(self, exporter: str) -> None:
         """Count what an exporter could not send for too long."""
