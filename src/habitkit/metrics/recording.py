@@ -178,12 +178,11 @@ class SeriesRecord:
         """
         with self._lock:
             for slot, version in versions:
-                if (it := self._slots.get(slot)) is not None:
-                    it.written = version
-            until = now - self._recorder.step
-            ended = [slot for slot in self._slots if slot <= until]  # in an earlier flush, too
-            for slot in ended:
-                if self._slots[slot].written == self._slots[slot].version:
+                it = self._slots.get(slot)
+                if it is None:
+                    continue
+                it.written = version
+                if slot + self._recorder.step <= now and it.version == version:
                     self._release(slot)
 
     def take_unexported(self) -> Any:
