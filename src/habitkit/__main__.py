@@ -146,7 +146,7 @@ def _run_grafana(options: argparse.Namespace) -> int:
 def _run_rules(_: argparse.Namespace) -> int:
     """Write the default rules."""
     from habitkit.alerts import default_rules  # noqa: PLC0415 - only where it is used
-    from habitkit.metrics.command_line import built_in_series, write_rules  # noqa: PLC0415
+    from habitkit.metrics.command_line import write_rules  # noqa: PLC0415
 
     try:
         with naming_extras():
@@ -154,7 +154,7 @@ def _run_rules(_: argparse.Namespace) -> int:
     except HabitKitError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return write_rules(dump_rules([default_rules()], built_in_series()))
+    return write_rules(dump_rules([default_rules()]))
 
 
 def _upgrade(url: str, schema: str | None, *, adopt: bool) -> tuple[int, int]:

@@ -349,3 +349,9 @@ def test_any_file_is_read_or_refused(content):
 
 def test_a_file_without_groups_has_none():
     assert load_rules("", no_metric) == load_rules("groups: []", no_metric) == []
+
+
+def test_the_units_of_the_kits_own_metrics_are_known():
+    from habitkit.alerts import default_rules
+
+    assert "habitkit_action_duration_seconds" in dump_rules([default_rules()])

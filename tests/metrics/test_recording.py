@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from habitkit.errors import ConfigurationError
 from habitkit.metrics import InvalidMetric, MetricConflict, Metrics
 from habitkit.metrics.domain.points import decode_gauge, decode_increase
 from habitkit.metrics.domain.sketch import Sketch
@@ -447,6 +448,27 @@ def test_importing_starts_no_thread_and_loads_no_backend():
     code = "import sys, threading, habitkit.metrics; habitkit.metrics.Metrics; print(threading.active_count(), 'sqlalchemy' in sys.modules, 'asyncio' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["1", "False", "False"]
+
+
+class NamedExporter:
+    name = "named"
+
+
+@pytest.mark.parametrize("exporters", ["x", 5, ["x"], [NamedExporter()], [None], None])
+def test_what_is_no_exporter_is_refused_at_once(exporters):
+    with pytest.raises(ConfigurationError, match="exporters: expected"):
+        Metrics(exporters=exporters)
+
+
+def test_a_strict_one_does_not_raise_for_slots_that_nobody_flushed():
+    clock = FakeClock("2026-01-01T00:00:05Z")
+    metrics = make(clock, strict=True)
+    counter = metrics.counter("x").bind()
+    for _ in range(70):
+        counter.add(1)
+        clock.advance(seconds=10)
+    assert total(metrics, "x") == 70
+    assert dropped(metrics) == {("x", "not_stored"): 10}
 
 
 def test_a_sketch_total_is_a_copy():

@@ -17,6 +17,7 @@ from habitkit.alerts.domain.labels import ALERTNAME
 from habitkit.alerts.domain.rules import Alert, AlertGroup
 from habitkit.contrib._prometheus_templates import from_template, to_template
 from habitkit.errors import InvalidInput
+from habitkit.metrics.builtin import built_in_series
 from habitkit.metrics.domain.durations import seconds, text_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def dump_rules(
     Args:
         groups: The groups.
         known: Series that tell the unit and the kind of each metric, as for
-            ``Expression.promql``.
+            ``Expression.promql``; those of the kit's own metrics are known.
         simplify: Leave out what Prometheus lacks, which is ``until``, ``no_data``, ``flap`` and
             some formats of values, and list it in comments. Without this such rules are refused.
 
@@ -74,7 +75,7 @@ def dump_rules(
               summary: '{{ $value | printf "%.1f" }}/s'
         <BLANKLINE>
     """
-    series, lost, written = list(known), [], []
+    series, lost, written = [*built_in_series(), *known], [], []
     for group in groups:
         rules = []
         for rule in group.rules:

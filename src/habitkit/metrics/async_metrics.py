@@ -61,7 +61,11 @@ class AsyncMetrics(BaseMetrics):
         """Flush, and close the store if it was made here. Closing twice is fine."""
         if not self.closed:
             self.closed = True
-            await self._drive(self.steps.close())
+            try:
+                await self._drive(self.steps.close())
+            except BaseException as error:
+                self.closed = isinstance(error, Exception)  # cancelled, it can be closed again
+                raise
 
     async def __aenter__(self) -> Self:
         """Close at the end of the block."""

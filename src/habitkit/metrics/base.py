@@ -69,7 +69,7 @@ class BaseMetrics:
         self.closed = False
         self.evaluate_alerts: Callable[[], Any] | None = None
         self.steps = MetricsSteps(self)
-        exporters = options.get("exporters", ())
+        exporters = tuple(options.get("exporters", ()))
         self._lock = threading.Lock()
         self._instruments: dict[str, Instrument[Any]] = {}
         shared = (self.series.tiers, self._now_ns, self._drop, self._fold)
@@ -264,8 +264,8 @@ class BaseMetrics:
         Raises:
             InvalidMetric: Instead, if the metrics are strict and it is the host's metric.
         """
-        if self.strict and not metric.startswith(_OURS):
-            raise error
+        if self.strict and reason != "not_stored" and not metric.startswith(_OURS):
+            raise error  # but for what no call did wrong
         self._count(metric, reason, error)
 
     def _count(self, metric: str, reason: str, error: InvalidMetric) -> None:

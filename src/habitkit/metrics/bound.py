@@ -74,7 +74,7 @@ class BoundCounter(SeriesRecord):
         return 0
 
     def _with(self, value: float, values: list[float], at_ns: int) -> float:  # noqa: ARG002
-        return sum_of(values, value)
+        return plus(value, sum_of(values))
 
     def _merged(self, value: float, other: float) -> float:
         return plus(value, other)
@@ -120,15 +120,14 @@ class BoundGauge(SeriesRecord):
             self.fold()
 
     def total(self) -> GaugePoint | None:
-        """Return all values as one; the last one is what was set last, whatever the clock said."""
-        total: GaugePoint | None = super().total()
-        last, last_ns = self._last, self._last_ns
-        if total is None or last is None:
-            return total
-        return evolve(total, last=last, last_ns=last_ns)
+        """Return everything since the start; the last value is the one that was set last."""
+        total = super().total()
+        if total is None or self._last is None:
+            return None
+        return evolve(total, last=self._last, last_ns=self._last_ns)  # type: ignore[no-any-return]
 
     def _fold(self) -> None:
-        """Do it; after the clock was set back, too, what is set now is newer than what was."""
+        """Do it; what is set now is the newest, even if the clock was set back."""
         if self._pending:
             self._last_ns = min(self._last_ns, self._recorder.now_ns())
         super()._fold()
@@ -144,17 +143,18 @@ class BoundGauge(SeriesRecord):
                 accepted.append(last)
         return accepted
 
+    def _adds(self, slot: int) -> bool:  # noqa: ARG002
+        """Return False: after the clock was set back, what is set now replaces what was."""
+        return False
+
     def _nothing(self) -> GaugePoint | None:
         return None
 
     def _with(self, value: GaugePoint | None, values: list[float], at_ns: int) -> GaugePoint:
-        last, total = values[-1], sum_of(values)
-        new = GaugePoint(last, at_ns, min(values), max(values), total, len(values))
-        merged: GaugePoint = self._merged(value, new)
-        if at_ns < self._last_ns:
-            return merged
-        self._last, self._last_ns = last, at_ns
-        return evolve(merged, last=last, last_ns=at_ns) if merged.last_ns > at_ns else merged
+        new = GaugePoint(values[-1], at_ns, min(values), max(values), sum_of(values), len(values))
+        if at_ns >= self._last_ns:
+            self._last, self._last_ns = values[-1], at_ns
+        return self._merged(value, new)  # type: ignore[no-any-return]
 
     def _carry(self, now: int) -> None:
         """Repeat the last value in the slot of this moment, with the instant at which it was set.
@@ -163,9 +163,10 @@ class BoundGauge(SeriesRecord):
         """
         slot = slot_of(now, self._recorder.step)
         last = self._last
-        if last is not None and slot not in self._slots and slot not in self._older:
+        if last is not None and slot not in self._slots:
             it = self._slot_at(now)
-            it.value = self._merged(it.value, GaugePoint(last, self._last_ns, last, last, last, 1))
+            at_ns = min(self._last_ns, now * _NS)  # later, if the clock was set back
+            it.value = self._merged(it.value, GaugePoint(last, at_ns, last, last, last, 1))
             it.version += 1
             if self._recorder.exports:
                 again = GaugePoint(last, now * _NS, last, last, last, 1)

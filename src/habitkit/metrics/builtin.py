@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from habitkit.metrics.domain.series import Series
+
 if TYPE_CHECKING:
     from habitkit.metrics.domain.series import Across, Kind
 
-__all__ = ["BUILT_IN", "BuiltIn"]
+__all__ = ["BUILT_IN", "BuiltIn", "built_in_series"]
 
 
 @frozen
@@ -73,3 +75,8 @@ BUILT_IN = {
     )
 }
 """By name."""
+
+
+def built_in_series() -> list[Series]:
+    """Return a series of each metric that a kit records, which tells its kind and its unit."""
+    return [Series(it.name, it.kind, it.unit, across=it.across) for it in BUILT_IN.values()]

@@ -6,18 +6,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from habitkit.metrics.builtin import BUILT_IN
-from habitkit.metrics.domain.series import Series
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["built_in_series", "write_dashboard", "write_rules"]
-
-
-def built_in_series() -> list[Series]:
-    """Return a series of each metric that a kit records, which tells its kind and its unit."""
-    return [Series(it.name, it.kind, it.unit, across=it.across) for it in BUILT_IN.values()]
+__all__ = ["write_dashboard", "write_rules"]
 
 
 def write_dashboard(dashboard: Mapping[str, Any]) -> int:

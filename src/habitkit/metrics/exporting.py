@@ -97,6 +97,7 @@ class Exporting:
                 totals = self._metrics.totals() if totals is None else totals
             given = totals if exporter.cumulative and totals is not None else increases
             waiting.exports.append(Exports(self._started_ns, start_ns, self._end_ns, given))
+        for waiting in self._waiting:  # now that it waits for all: a flush may be cancelled here
             yield from self._send(waiting)
 
     def close(self) -> Steps[None]:

@@ -12,7 +12,13 @@ from habitkit.metrics.domain.evaluation import divided
 from habitkit.metrics.domain.expressions import INSTANT_SECONDS
 from habitkit.metrics.domain.functions import KINDS
 from habitkit.metrics.domain.matchers import accepts, group_of
-from habitkit.metrics.domain.points import GaugePoint, combined, decode_gauge, newest
+from habitkit.metrics.domain.points import (
+    GaugePoint,
+    combined,
+    decode_gauge,
+    newest,
+    process_of,
+)
 from habitkit.metrics.domain.sketch import Sketch
 from habitkit.metrics.domain.streams import FAMILIES, Stream
 from habitkit.metrics.domain.tiers import slot_of
@@ -276,7 +282,7 @@ def _combined(across: Across, points: Sequence[tuple[int, int, GaugePoint]]) -> 
     """
     by_writer: dict[int, list[GaugePoint]] = {}
     for _, writer, point in points:
-        by_writer.setdefault(writer, []).append(point)
+        by_writer.setdefault(process_of(writer), []).append(point)
     latest = {writer: newest(of_one) for writer, of_one in by_writer.items()}
     rolled = latest.pop(0, None)
     at_ns = max((it.last_ns for it in latest.values()), default=-1)

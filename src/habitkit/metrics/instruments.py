@@ -96,6 +96,10 @@ class Instrument(Generic[B]):
         except InvalidMetric as error:
             self._recorder.drop(self.name, "attributes", error)
             return None
+        except Exception as failure:  # noqa: BLE001 - the host's mapping may raise anything
+            unreadable = InvalidMetric("attributes", given=failure, expected="a dict of texts")
+            self._recorder.drop(self.name, "attributes", unreadable)
+            return None
         record = self._record_of(labels)
         if record.series.attributes == labels and type(attributes) is dict:
             key = tuple(attributes.items())
@@ -144,7 +148,7 @@ class Counter(Instrument[BoundCounter]):
         """
         try:
             record = self._known[tuple(attributes.items()) if attributes else ()]
-        except (KeyError, TypeError, AttributeError):
+        except Exception:  # noqa: BLE001 - it is not known, or no dict
             found = self._find(attributes)
             if found is None:
                 return
@@ -163,8 +167,14 @@ class Counter(Instrument[BoundCounter]):
             attributes: As for ``add``.
         """
         record = self._find(attributes)
-        if record is not None:
-            record.observe_total(total)
+        if record is None:
+            return
+        if record.series.attributes != attribute_texts(attributes or {}):
+            expected = "fewer series: totals of several counters cannot be told apart in one"
+            error = InvalidMetric("attributes", given=attributes, expected=expected)
+            self._recorder.drop(self.name, "attributes", error)
+            return
+        record.observe_total(total)
 
 
 class Gauge(Instrument[BoundGauge]):
@@ -194,7 +204,7 @@ class Gauge(Instrument[BoundGauge]):
         """Set the value; arguments as for a counter."""
         try:
             record = self._known[tuple(attributes.items()) if attributes else ()]
-        except (KeyError, TypeError, AttributeError):
+        except Exception:  # noqa: BLE001 - it is not known, or no dict
             found = self._find(attributes)
             if found is None:
                 return
@@ -251,7 +261,7 @@ class Distribution(Instrument[BoundDistribution]):
         """Record a value; arguments as for a counter."""
         try:
             record = self._known[tuple(attributes.items()) if attributes else ()]
-        except (KeyError, TypeError, AttributeError):
+        except Exception:  # noqa: BLE001 - it is not known, or no dict
             found = self._find(attributes)
             if found is None:
                 return
@@ -264,7 +274,8 @@ class Distribution(Instrument[BoundDistribution]):
     def time(self, attributes: Attributes | None = None) -> Timer:
         """Record how many seconds a block or a function takes, whether it raises or not.
 
-        It is a context manager and a decorator, of plain and of async functions::
+        It is a context manager and a decorator, of plain and of async functions. Each block asks
+        for one of its own, as threads would confuse what they share::
 
             with load.time({"page": "home"}):
                 ...

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from attrs import frozen
+
+from habitkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,11 +38,12 @@ class MetricsOptions(TypedDict, total=False):
     exporters: Sequence[Exporter]
 
 
-def expect_options(name: str, options: Mapping[str, object]) -> None:
-    """Refuse options that do not exist.
+def expect_options(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that do not exist, and exporters that are none.
 
     Raises:
-        TypeError: If there is one.
+        TypeError: If there is no option of a name.
+        ConfigurationError: If an exporter is not what is expected.
     """
     known = MetricsOptions.__annotations__.keys()
     unknown = sorted(options.keys() - known)
@@ -47,6 +51,16 @@ def expect_options(name: str, options: Mapping[str, object]) -> None:
         expected = ", ".join(sorted(known))
         msg = f"{name}() has no option {unknown[0]!r}; expected one of {expected}"
         raise TypeError(msg)
+    exporters = options.get("exporters", ())
+    if isinstance(exporters, str) or not isinstance(exporters, Iterable):
+        msg = f"exporters: expected a list such as [EmfExporter()], got {exporters!r}"
+        raise ConfigurationError(msg)
+    for exporter in exporters:
+        has_names = hasattr(exporter, "name") and hasattr(exporter, "cumulative")
+        calls = (getattr(exporter, call, None) for call in ("export", "close"))
+        if isinstance(exporter, type) or not has_names or not all(map(callable, calls)):
+            msg = f"exporters: expected exporters such as EmfExporter(), got {exporter!r}"
+            raise ConfigurationError(msg)
 
 
 @frozen

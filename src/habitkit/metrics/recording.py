@@ -7,8 +7,8 @@ scrape fold too. Only who holds the lock removes entries, and only as many as it
 entry is lost or counted twice whatever other threads append meanwhile.
 
 A slot is kept until it has ended and was written. A value that comes for an older one, with ``at=``
-or after the clock was set back, is written under a writer id of its own: a write replaces. Not so
-that of a gauge: a process has one value at a time, so there it replaces what the slot had.
+or after the clock was set back, is kept apart and written under a writer id of its own, as a write
+replaces: see ``domain.points.process_of``.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ class SeriesRecord:
             self._drop(reason, InvalidMetric("at", given=second, expected=expected))
             return
         with self._lock:
-            self._take([value], at_ns)
+            self._take([value], at_ns, late=second < slot_of(now, self._recorder.step))
 
     def _fold(self) -> None:
         """Do it, while the lock is held."""
@@ -226,31 +226,39 @@ class SeriesRecord:
             del pending[:count]
             self._take(values, self._recorder.now_ns())
 
-    def _take(self, values: list[Any], at_ns: int) -> None:
+    def _take(self, values: list[Any], at_ns: int, *, late: bool = False) -> None:
         accepted = self._accepted(values)
         if accepted:
-            it = self._slot_at(at_ns // _NS)
+            it = self._slot_at(at_ns // _NS, late=late)
             it.value = self._with(it.value, accepted, at_ns)
             it.version += 1
             if self._recorder.exports:
                 self._unexported = self._with(self._unexported, accepted, at_ns)
             self._limit_slots()
 
-    def _slot_at(self, second: int) -> _Slot:
+    def _slot_at(self, second: int, *, late: bool = False) -> _Slot:
         """Return the slot of an instant."""
-        slot = slot_of(second, self._recorder.step)
-        slots = self._older if slot <= self._released and slot not in self._slots else self._slots
+        slot, slots = slot_of(second, self._recorder.step), self._slots
+        if slot not in slots and (late or self._adds(slot)):
+            slots = self._older
         found = slots.get(slot)
         if found is None:
             found = slots[slot] = _Slot(self._nothing())
         return found
 
     def _limit_slots(self) -> None:
-        """Let go of the oldest of too many slots that could not be written; totals stay right."""
-        for slots in (self._slots, self._older):
-            if len(slots) > _MOST_SLOTS:
+        """Let go of the oldest of too many slots that could not be written; totals stay right.
+
+        Older ones are as many as there may be in two hours: a host may record what has happened on
+        a device that was offline.
+        """
+        most_older = _MOST_SLOTS + _LATEST_SECONDS // self._recorder.step
+        for slots, most in ((self._slots, _MOST_SLOTS), (self._older, most_older)):
+            if len(slots) > most:
                 slot = min(slots)
                 self._total = self._merged(self._total, slots.pop(slot).value)
+                if slots is self._slots:  # a part of it may be stored, which is not to be replaced
+                    self._released = max(self._released, slot)
                 expected = f"a store that takes points within {_MOST_SLOTS} slots"
                 self._drop("not_stored", InvalidMetric("slot", given=slot, expected=expected))
 
@@ -285,7 +293,7 @@ class SeriesRecord:
         try:
             if isfinite(value):
                 return int(value) if isinstance(value, int) else float(value)
-        except OverflowError:
+        except Exception:  # noqa: BLE001, S110 - as above
             pass
         self._drop("not_finite", self._bad(value, "a finite number"))
         return None
@@ -297,6 +305,10 @@ class SeriesRecord:
         self._recorder.drop(self.series.metric, reason, error)
 
     # What a kind of metric has of its own.
+
+    def _adds(self, slot: int) -> bool:
+        """Tell whether a slot was released, so that what is recorded in it now comes on top."""
+        return slot <= self._released
 
     def _nothing(self) -> Any:
         raise NotImplementedError

@@ -12,6 +12,7 @@ from attrs import Factory, frozen
 from habitkit import ids
 from habitkit.clock import instant, stopwatch
 from habitkit.metrics.domain.durations import seconds
+from habitkit.metrics.domain.points import writer_of
 from habitkit.metrics.domain.tiers import slot_of, writable_from
 from habitkit.metrics.errors import SeriesUnavailable
 from habitkit.metrics.maintaining import maintain
@@ -80,7 +81,9 @@ class MetricsSteps:
 
     def after_fork(self) -> None:
         """Become another writer, with nothing to write."""
-        self.writer = ids.random_number()
+        self._process = ids.random_number()
+        self.writer = writer_of(self._process, 0)
+        self._batches = 0
         self._busy = threading.Lock()
         self._writing = threading.Lock()
         self._turn = 0
@@ -126,23 +129,22 @@ class MetricsSteps:
         now = metrics.now()
         batch, written = _Batch(), list[_Written]()
         series: list[SeriesRecord] = []
-        late, late_gauges = _Batch(), _Batch()
+        late = _Batch()
         step = metrics.series.tiers[0].step_seconds
-        late_writer = ids.random_number()
+        late_writer = writer_of(self._process, self._batches + 1)
         for record in self._records():
-            id_, is_gauge = record.series.id, record.series.kind == "gauge"
+            id_ = record.series.id
             unwritten, older = record.unwritten(now), record.take_older()
             for slot, _, it in unwritten:
                 batch.add(record.series, Point(id_, step, slot, self.writer, it))
-            for slot, it in older:  # of a gauge there is one value a process, so it is replaced
-                point = Point(id_, step, slot, self.writer if is_gauge else late_writer, it)
-                (late_gauges if is_gauge else late).add(record.series, point)
+            for slot, it in older:
+                late.add(record.series, Point(id_, step, slot, late_writer, it))
             if not record.registered_at or (
                 (unwritten or older) and now - record.registered_at >= _HOUR
             ):
                 series.append(record)
             written.append(_Written(record, [(slot, version) for slot, version, _ in unwritten]))
-        self._wait(late, late_gauges)
+        self._wait(late)
         refused = yield from self._write(batch, [it.series for it in series], now)
         while self._late:
             yield from self._write(self._late[0], (), now, refused)
@@ -171,9 +173,11 @@ class MetricsSteps:
                 else:
                     self._metrics.drop_refused(record.series)
 
-    def _wait(self, *late: _Batch) -> None:
-        """Let batches wait until they are written; the oldest of too many are dropped."""
-        self._late += [batch for batch in late if batch.points]
+    def _wait(self, late: _Batch) -> None:
+        """Let a batch wait until it is written; the oldest of too many are dropped."""
+        if late.points:
+            self._batches += 1
+            self._late.append(late)
         for batch in self._late[:-_MOST_LATE]:
             for series in batch.series:
                 self._metrics.drop_unstored(series)

@@ -24,9 +24,14 @@ __all__ = [
     "encode_increase",
     "merge",
     "newest",
+    "process_of",
+    "writer_of",
 ]
 
 _VERSION = 1
+_PROCESS_BITS = 43
+_PROCESSES = (1 << _PROCESS_BITS) - 1
+_BATCHES = (1 << 20) - 1
 
 
 @frozen
@@ -88,6 +93,24 @@ def decode_gauge(data: bytes) -> GaugePoint:
     return point
 
 
+def writer_of(process: int, batch: int) -> int:
+    """Return the writer id for a batch of late points of a process; for batch 0 its usual one.
+
+    A write replaces, so each batch needs an id of its own. After a million they are used again.
+
+    Args:
+        process: A random number.
+        batch: The number of the batch.
+    """
+    number = (process & _PROCESSES) or 1
+    return number | (batch % _BATCHES + 1 if batch else 0) << _PROCESS_BITS
+
+
+def process_of(writer: int) -> int:
+    """Return the same number for all writer ids of one process."""
+    return writer & _PROCESSES
+
+
 def newest(points: Sequence[GaugePoint]) -> GaugePoint:
     """Return the point with the newest last value; of two at one instant the larger value."""
     return max(points, key=lambda point: (point.last_ns, point.last))
@@ -142,7 +165,7 @@ def merge(kind: Kind, across: Across, points: Sequence[tuple[int, bytes]]) -> by
 def _merged_gauge(across: Across, points: Sequence[tuple[int, bytes]]) -> GaugePoint:
     by_writer: dict[int, list[GaugePoint]] = {}
     for writer, data in points:
-        by_writer.setdefault(writer, []).append(decode_gauge(data))
+        by_writer.setdefault(process_of(writer), []).append(decode_gauge(data))
     values = [point for of_one in by_writer.values() for point in of_one]
     last = [newest(of_one) for of_one in by_writer.values()]
     return GaugePoint(
