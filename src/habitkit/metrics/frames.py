@@ -21,7 +21,7 @@ from habitkit.metrics.domain.points import (
 )
 from habitkit.metrics.domain.sketch import Sketch
 from habitkit.metrics.domain.streams import FAMILIES, Stream
-from habitkit.metrics.domain.tiers import slot_of
+from habitkit.metrics.domain.tiers import IDLE_SECONDS, slot_of
 from habitkit.metrics.domain.windows import ceiling
 from habitkit.metrics.errors import InvalidMetric, QueryError
 
@@ -34,10 +34,7 @@ if TYPE_CHECKING:
     from habitkit.metrics.domain.windows import Leaf, Read
     from habitkit.metrics.port import KnownSeries, Point, Reading
 
-__all__ = ["IDLE_SECONDS", "Frames", "Loaded", "fitting"]
-
-IDLE_SECONDS = 7 * 86_400
-"""How long after it was last registered a series without points counts as 0."""
+__all__ = ["Frames", "Loaded", "fitting"]
 
 _seen = attrgetter("seen")
 

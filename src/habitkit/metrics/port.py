@@ -175,7 +175,7 @@ class SeriesStore(Protocol):
 
         So those stay whose slot of the next tier is among ``domain.tiers.unrolled(marks, step)``.
         Series whose last point is gone and that were not seen for as long as the coarsest tier
-        keeps are deleted too.
+        keeps, and for 7 days, are deleted too: see ``domain.tiers.idle_since``.
 
         Args:
             now: When, in seconds since 1970.

@@ -21,6 +21,7 @@ from habitkit.metrics.domain.tiers import (
     ROLL_AFTER_SECONDS,
     check_tiers,
     cover,
+    idle_since,
     kept_from,
     slot_of,
     unrolled,
@@ -125,7 +126,7 @@ class MemorySeries:
     def prune(self, now: int, limit: int) -> Rolled:
         """Delete points that are older than their tier keeps, but none that is still to be rolled.
 
-        Then the series that have no point left and were not seen for as long.
+        Then the series that have no point left and were not seen for as long, or 7 days.
         """
         with self._lock:
             points = list(islice(self._old_points(now), limit + 1))
@@ -202,7 +203,7 @@ class MemorySeries:
 
     def _old_series(self, now: int) -> Iterator[int]:
         """Yield the series without a point that were not seen for long."""
-        oldest = now - self.tiers[-1].keep_seconds
+        oldest = idle_since(now, self.tiers)
         old = [of for of, known in self._known.items() if known.seen <= oldest]
         if old:
             tables = self._slots.values()

@@ -34,6 +34,7 @@ from habitkit.metrics.domain.series import Series
 from habitkit.metrics.domain.tiers import (
     ROLL_AFTER_SECONDS,
     cover,
+    idle_since,
     kept_from,
     slot_of,
     unrolled,
@@ -209,7 +210,7 @@ def prune(tiers: Sequence[SeriesTier], now: int, limit: int, rows: SeriesRows) -
         count += rows.drop(step, start, until, limit - count) if count < limit else 0
         if count >= limit and rows.has_points(step, start, until):
             return Rolled(count, more=True)
-    idle = now - tiers[-1].keep_seconds
+    idle = idle_since(now, tiers)
     if count < limit:
         count += rows.drop_idle(idle, limit - count)
     return Rolled(count, more=count >= limit and rows.has_idle(idle))

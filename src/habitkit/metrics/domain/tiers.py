@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
 __all__ = [
+    "IDLE_SECONDS",
     "MEMORY_TIERS",
     "ROLL_AFTER_SECONDS",
     "TIERS",
@@ -22,6 +23,7 @@ __all__ = [
     "Span",
     "check_tiers",
     "cover",
+    "idle_since",
     "kept_from",
     "slot_of",
     "unrolled",
@@ -61,6 +63,9 @@ TIERS = (
 MEMORY_TIERS = (SeriesTier(10, 3600), SeriesTier(60, _DAY))
 """What a process keeps in memory."""
 
+IDLE_SECONDS = 7 * _DAY
+"""For how long a counter or distribution without points is 0, and then absent."""
+
 ROLL_AFTER_SECONDS = 30
 """How long after its end a slot is rolled up, so that all writers have written."""
 
@@ -97,6 +102,11 @@ def check_tiers(tiers: Sequence[SeriesTier]) -> tuple[SeriesTier, ...]:
 def kept_from(now: int, tier: SeriesTier) -> int:
     """Return the oldest slot of a tier that is kept: it ends after ``now - keep_seconds``."""
     return slot_of(now - tier.keep_seconds, tier.step_seconds)
+
+
+def idle_since(now: int, tiers: Sequence[SeriesTier]) -> int:
+    """Return since when a series without points was not seen that may be deleted."""
+    return now - max(tiers[-1].keep_seconds, IDLE_SECONDS)
 
 
 def writable_from(now: int, tiers: Sequence[SeriesTier]) -> int:

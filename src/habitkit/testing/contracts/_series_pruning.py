@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PruneCases"]
 
+WEEK = 7 * 86_400
+
 
 def kept(store: SeriesStore, step: int) -> list[int]:
     """Return how much the points of a tier hold, in order of time, if nothing is too old."""
@@ -110,7 +112,7 @@ class PruneCases(SeriesBase):
 
         assert total(series_store, RUNS, (0, 240), T + 400) == 20
 
-    def test_a_series_goes_with_its_last_point_if_it_was_not_seen_since(
+    def test_a_series_without_points_goes_a_week_after_it_was_seen(
         self, series_store: SeriesStore
     ) -> None:
         idle, registered = counter("idle"), counter("registered")
@@ -123,10 +125,10 @@ class PruneCases(SeriesBase):
             prune_all(series_store, now, 2)
             return {it.series.metric for it in series_store.series([])}
 
-        assert names(T + 5999) == {"runs", "rides", "idle", "registered"}
-        assert names(T + 6001) == {"runs", "rides", "registered"}
-        assert names(T + 6599) == {"runs", "rides", "registered"}
-        assert names(T + 6601) == {"registered"}
-        series_store.write([point(RUNS, 6600, 5)], [RUNS], T + 6601)
-        assert total(series_store, RUNS, (6000, 6660), T + 6601) == 5
-        assert names(T + 6701) == {"runs"}
+        assert names(T + WEEK - 1) == {"runs", "rides", "idle", "registered"}
+        assert names(T + WEEK) == {"rides", "registered"}
+        assert names(T + WEEK + 590) == {"registered"}
+        now = WEEK + 610
+        series_store.write([point(RUNS, now - 10, 5)], [RUNS], T + now)
+        assert total(series_store, RUNS, (now - 610, now + 50), T + now) == 5
+        assert names(T + WEEK + 700) == {"runs"}
