@@ -18,7 +18,7 @@ from habitkit.metrics.errors import InvalidMetric, MetricConflict
 from habitkit.metrics.exporting import Exporting
 from habitkit.metrics.instruments import Counter, Distribution, Gauge, Instrument
 from habitkit.metrics.options import FoldedAttribute, expect_options
-from habitkit.metrics.recording import Recorder
+from habitkit.metrics.recorder import Recorder
 from habitkit.metrics.steps import MetricsSteps
 from habitkit.plugins import memory_series
 
@@ -160,7 +160,8 @@ class BaseMetrics:
             for record in instrument.records():
                 total = record.total()
                 if total is not None:
-                    found.append(Total(record.series, instrument.description, total))
+                    description, exemplars = instrument.description, record.exemplars()
+                    found.append(Total(record.series, description, total, exemplars))
         found.sort(key=lambda it: (it.series.metric, it.series.attributes))
         return found
 
