@@ -45,7 +45,7 @@ def tables(overview: Overview, encoding: str = "utf-8") -> RenderableType:
         for it in overview.actions
     ]
     figures = [(it.title, _labels(it.labels), _value(it)) for it in overview.figures]
-    parts: list[RenderableType] = [f"at {overview.at:%Y-%m-%d %H:%M:%S}Z"]
+    parts: list[RenderableType] = [Text(f"at {overview.at:%Y-%m-%d %H:%M:%S}Z")]
     parts += [Text(_plain(it, encoding), "red") for it in overview.failures]
     for columns, rows in (
         (("alert", "labels", "state", "since", "value", "silenced"), alerts),

@@ -93,7 +93,7 @@ def _drawing(
     from habitkit.health.overview_tables import tables  # noqa: PLC0415 - needs rich
 
     to = Console() if console is None else console
-    if once or not to.is_terminal:
+    if once or not to.is_terminal or to.is_dumb_terminal:
         yield lambda it: to.print(tables(it, to.encoding))
         return
     with Live(console=to, screen=True, auto_refresh=False) as live:
