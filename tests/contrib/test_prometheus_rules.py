@@ -158,7 +158,7 @@ def test_prometheus_expands_texts_as_we_render_them(tmp_path):
     ]  # a test file cannot say a space first
     shown += [f"[{{zone:{it}}}]" for it in TEXTS] + ["{{x}} {{{{", 'a "b" \\ $value | {missing}!']
     shown.append("{alertname} {severity:>8} {missing}{zone} {own}")
-    own = {"severity": "page", "own": "{{ $value }} {zone}"}
+    own = {"severity": "page", "own": "{{ $value }} {zone}", "value": "not this"}
     group = AlertGroup(
         "web", [Alert(f"N{n}", OF_ZONE, labels=own, summary=it) for n, it in enumerate(shown)]
     )
