@@ -199,9 +199,27 @@ def test_what_prometheus_lacks_is_refused_or_listed(options, lost):
     assert yaml.safe_load(text)["groups"][0]["rules"][0]["alert"] == "Some"
 
 
+def test_what_is_left_out_is_on_one_line_of_ascii(tmp_path):
+    name, file = "A\u2028 b\x85c\x7f", tmp_path / "rules.yml"
+    summary = "{zone:\n>9}{zone:\x85>9}"
+    group = AlertGroup("web", [Alert(name, OF_ZONE, flap=Flap(), summary=summary)])
+
+    file.write_text(dump_rules([group], simplify=True))
+    promtool("check", "rules", file)
+
+    (read,) = load_rules(file.read_text(), parser(group))
+    assert read.rules[0].name == name
+    assert file.read_text().count("\n# ") == 2
+
+
 def file_of(rule: str, group: str = "") -> str:
     """Return a file in which the rule begins in line 5."""
     return f"groups:\n- name: web\n  {group or 'interval: 1m'}\n  rules:\n  - {rule}\n"
+
+
+def test_characters_that_yaml_does_not_allow_are_named():
+    with pytest.raises(InvalidInput, match="special characters are not allowed"):
+        load_rules("groups: []  # \x7f", pytest.fail)
 
 
 @pytest.mark.parametrize(
