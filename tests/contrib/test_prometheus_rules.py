@@ -199,6 +199,12 @@ def test_what_prometheus_lacks_is_refused_or_listed(options, lost):
     assert yaml.safe_load(text)["groups"][0]["rules"][0]["alert"] == "Some"
 
 
+def test_two_groups_of_one_name_are_refused_as_prometheus_does():
+    group = AlertGroup("web", [Alert("Some", OF_ZONE)])
+    with pytest.raises(InvalidInput, match="groups: expected a different name"):
+        dump_rules([group, group])
+
+
 def test_what_is_left_out_is_on_one_line_of_ascii(tmp_path):
     name, file = "A\u2028 b\x85c\x7f", tmp_path / "rules.yml"
     summary = "{zone:\n>9}{zone:\x85>9}"

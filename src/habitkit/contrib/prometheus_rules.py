@@ -55,7 +55,7 @@ def dump_rules(
         YAML.
 
     Raises:
-        InvalidInput: If Prometheus lacks something that a rule needs.
+        InvalidInput: If Prometheus lacks something that a rule needs, or two groups have one name.
 
     Example:
         >>> from habitkit.alerts import Alert, AlertGroup
@@ -77,7 +77,12 @@ def dump_rules(
         <BLANKLINE>
     """
     series, lost, written = [*built_in_series(), *known], [], []
+    names = set[str]()
     for group in groups:
+        if group.name in names:
+            expected = "a different name for each group, as Prometheus wants"
+            raise InvalidInput("groups", given=group.name, expected=expected)
+        names.add(group.name)
         rules = []
         for rule in group.rules:
             rules.append(_rule(rule, series))
