@@ -297,6 +297,7 @@ def test_what_makes_no_rule_is_refused_with_what_was_expected():
         ({"flap": 6}, "flap: expected Flap"),
         ({"labels": ["page"]}, "labels: expected a mapping"),
         ({"labels": {"alertname": "x"}}, "a name in labels: expected any other name"),
+        ({"labels": {"__name__": "x"}}, "a name in labels: expected any other name"),
         ({"labels": {"zo-ne": "x"}}, "a name in labels: expected a name of ASCII letters"),
         ({"labels": {"zone": 1}}, "labels: zone: expected a text"),
         ({"summary": "{zone.upper}"}, "summary: expected a text"),

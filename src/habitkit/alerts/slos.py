@@ -150,8 +150,11 @@ def budget(of: Slo) -> Expression:
 
     It is negative once more is spent, and NaN if there was no event.
     """
-    spent = of.bad_share(f"{of.period_days}d") / float(f"{1 - of.objective:.12g}")
-    return 1 - spent
+    over = f"{of.period_days}d"
+    share = of.bad_share(over)
+    if of.below is None:  # before the first bad event there is no counter of them
+        share |= 0 * of.events(over) / of.events(over)
+    return 1 - share / float(f"{1 - of.objective:.12g}")
 
 
 def _selector(what: str, given: Any) -> Selector:

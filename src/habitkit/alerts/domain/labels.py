@@ -36,7 +36,8 @@ def checked_labels(what: str, value: Any) -> Mapping[str, str]:
     """Return labels, sorted and unchangeable.
 
     Raises:
-        InvalidInput: If they are no mapping of names, other than ``alertname``, to texts.
+        InvalidInput: If they are no mapping of names, other than ``alertname`` and ``__name__``, to
+            texts.
     """
     if not isinstance(value, Mapping):
         expected = 'a mapping of texts to texts, such as {"severity": "page"}'
@@ -46,8 +47,8 @@ def checked_labels(what: str, value: Any) -> Mapping[str, str]:
         if not is_label(name):
             expected = "a name of ASCII letters, digits and _, which begins with no digit"
             raise InvalidInput(place, given=name, expected=expected)
-        if name == ALERTNAME:
-            expected = "any other name; it is the name of the rule by itself"
+        if name in {ALERTNAME, "__name__"}:
+            expected = "any other name: alertname is the rule's name, __name__ a metric's"
             raise InvalidInput(place, given=name, expected=expected)
         if not isinstance(text, str) or len(text) > _LONGEST_VALUE or not storable(text):
             expected = f"a text of at most {_LONGEST_VALUE} characters"

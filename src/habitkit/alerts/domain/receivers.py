@@ -88,7 +88,8 @@ class Receiver:
         match: Which alerts, by their labels; all of them by default.
         group_by: The labels that the alerts of one notification have in common.
         wait_seconds: How long after a group began to fire the first one is sent.
-        interval_seconds: How often it is looked whether a group has changed.
+        interval_seconds: How often it is looked whether a group has changed; every
+            ``repeat_seconds`` if those are fewer.
         repeat_seconds: How long after the last one an unchanged group that fires is sent again.
 
     Raises:
@@ -122,7 +123,8 @@ class GroupState:
     Attributes:
         labels: The labels of the group.
         next_at: When it is looked next whether there is anything to send.
-        sent_at: When it was sent last; None if it never was.
+        sent_at: When the last one that was sent was made, or, if that was not sent at once, sent;
+            None if none was.
         known: The firing and flapping alerts that the receiver knows of, as they were sent.
         again: Those of them that were silenced since; if they fire, they are sent again.
         sending: A notification that is not sent yet.
