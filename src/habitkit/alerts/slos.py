@@ -123,7 +123,7 @@ def slo(
         >>> [rule.labels["window"] for rule in AlertGroup("pages", pages.rules).rules]
         ['1h', '6h', '3d']
     """
-    checked_name("name", name)
+    name = checked_name("name", name)
     given = [it is not None for it in (bad, total, slow, below)]
     if given not in ([True, True, False, False], [False, False, True, True]):
         expected = "either bad= and total=, or slow= and below="

@@ -244,8 +244,7 @@ class BaseMetrics:
 
     def _instrument(self, kind: type[I], name: str, unit: str, description: str, **more: Any) -> I:
         """Return the instrument of a name, the same at each call."""
-        metric_name(name)
-        text_of_unit(unit)
+        name, unit = metric_name(name), text_of_unit(unit)
         with self._lock:
             found = self._instruments.get(name)
             if found is None:

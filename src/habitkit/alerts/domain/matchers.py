@@ -39,7 +39,7 @@ def checked_match(what: str, given: Any) -> Match:
             place = f"a label in {what}"
             expected = "a name of ASCII letters, digits and _, which begins with no digit"
             raise InvalidInput(place, given=name, expected=expected)
-    return tuple((name, _condition(value)) for name, value in sorted(pairs.items()))
+    return tuple((str.__str__(name), _condition(it)) for name, it in sorted(pairs.items()))
 
 
 def meets(match: Match, labels: Labels) -> bool:

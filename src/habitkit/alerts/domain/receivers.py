@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from habitkit.alerts.domain.labels import checked_name, is_label
+from habitkit.alerts.domain.labels import is_label, name_of
 from habitkit.alerts.domain.matchers import Match, checked_match
 from habitkit.alerts.domain.model import AlertState
 from habitkit.errors import InvalidInput
@@ -73,7 +73,7 @@ def _group_by(given: Iterable[str]) -> tuple[str, ...]:
     if isinstance(untyped, Iterable) and not isinstance(untyped, str | bytes | Mapping):
         names = list(untyped)
         if len(names) <= _MOST_LABELS and all(map(is_label, names)):
-            return tuple(sorted(set(names)))
+            return tuple(sorted({str.__str__(name) for name in names}))
     expected = f'at most {_MOST_LABELS} names of labels, such as ("alertname", "zone")'
     raise InvalidInput("group_by", given=given, expected=expected)
 
@@ -96,7 +96,7 @@ class Receiver:
         InvalidInput: If a value is not what is expected.
     """
 
-    name: str = field()
+    name: str = field(converter=name_of)
     send: Send = field()
     match: Match = field(default=(), converter=_match)
     group_by: tuple[str, ...] = field(default=("alertname",), converter=_group_by)
@@ -106,7 +106,6 @@ class Receiver:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what is not as expected."""
-        checked_name("name", self.name)
         untyped: Any = self.send
         if not callable(untyped):
             raise InvalidInput("send", given=untyped, expected="a function of a notification")
