@@ -399,6 +399,6 @@ def test_results_are_json_objects_without_what_json_lacks():
 
 def test_the_value_of_a_vector_is_that_of_its_only_sample():
     assert Vector(VECTOR.samples[2:], T, T, T).value == 0.25
-    for samples in (VECTOR.samples, ()):
-        with pytest.raises(UsageError, match=f"expected one sample, got {len(samples)}"):
+    for samples, hint in ((VECTOR.samples, "group by fewer"), ((), "no series that it reads")):
+        with pytest.raises(UsageError, match=f"one sample, got {len(samples)}; .*{hint}"):
             Vector(samples, T, T, T).value  # noqa: B018 - it raises

@@ -207,7 +207,7 @@ class SeriesRecord:
         if not oldest <= second <= now + _EARLIEST_SECONDS:
             reason = "too_late" if second < now else "too_early"
             expected = f"an instant of the last {now - oldest} seconds, or of the next 60"
-            self._drop(reason, InvalidMetric("at", given=second, expected=expected))
+            self._drop(reason, InvalidMetric("at", given=at, expected=expected))
             return None
         return at_ns
 
