@@ -171,9 +171,8 @@ def possessions(kit: HabitKit, engine: Engine, owner: str) -> dict[str, Any]:
 def store_metrics(kit: HabitKit) -> None:
     """Store in a thread, until the program ends, what was recorded; a scrape stores nothing.
 
-    A worker that the server forks gets a thread of its own. Here time series are in memory, so each
-    worker knows its own. They are common to all with ``metrics=Metrics(SqlSeries(store))``, which
-    rules of alerts need.
+    A worker that the server forks gets a thread of its own. Time series are in the shop's database,
+    so each worker sees those of all.
     """
     running = ExitStack()
     running.enter_context(kit.metrics.flushing())

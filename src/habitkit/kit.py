@@ -57,7 +57,7 @@ class HabitKit(KitServices[Sync]):
             store: Where facts are kept. The kit does not close a store that it was given.
             limits: Limits rates; by default in this process's memory.
             cache: Keeps what the host computes; by default in this process's memory.
-            metrics: Where the kit records metrics of its own, or True for this process's memory;
+            metrics: Where the kit records metrics of its own, or True for the store's database;
                 by default it records none, and ``kit.metrics`` is there for the host alone.
             options: ``clock``, ``reactions``, ``subscribers``, and the settings of modules:
                 ``habits=HabitSettings(...)``, ``coins=CoinSettings(...)``; see ``KitOptions``.
@@ -71,7 +71,7 @@ class HabitKit(KitServices[Sync]):
         expect_resident("cache", cache, "Cache", "Cache()")
         if not isinstance(metrics, bool):
             expect_resident("metrics", metrics, "Metrics", "Metrics()")
-        kit_metrics = KitMetrics("Metrics", metrics, options.get("clock"))
+        kit_metrics = KitMetrics("Metrics", metrics, options.get("clock"), store)
         settings = make_settings(store, options, kit_metrics=kit_metrics)
         super().__init__(SyncRunner(store, settings, KitState()))
         kit_metrics.evaluate_by(self._evaluate_alerts)
@@ -124,7 +124,7 @@ class HabitKit(KitServices[Sync]):
             limits: As for the constructor, or the URL of a backend for them, such as
                 ``"redis://localhost"``; closing the kit closes what it opened.
             cache: As ``limits``.
-            metrics: As for the constructor; those that are made here are kept in the database.
+            metrics: As for the constructor.
             options: As for the constructor.
 
         Raises:
@@ -138,7 +138,6 @@ class HabitKit(KitServices[Sync]):
             owned.callback(store.close)
             limits, cache = open_residents(owned, limits, cache)
             kit = cls(store, limits=limits, cache=cache, metrics=metrics, **options)
-            kit._runner.settings.kit_metrics.keep_in(store)
             kit.refresh()
             kit._owned = owned.pop_all()
         return kit
@@ -209,7 +208,7 @@ class AsyncHabitKit(KitServices[Async]):
         expect_resident("cache", cache, "AsyncCache", "AsyncCache()")
         if not isinstance(metrics, bool):
             expect_resident("metrics", metrics, "AsyncMetrics", "AsyncMetrics()")
-        kit_metrics = KitMetrics("AsyncMetrics", metrics, options.get("clock"))
+        kit_metrics = KitMetrics("AsyncMetrics", metrics, options.get("clock"), store)
         settings = make_settings(store, options, asynchronous=True, kit_metrics=kit_metrics)
         super().__init__(AsyncRunner(store, settings, KitState()))
         kit_metrics.evaluate_by(self._evaluate_alerts)
@@ -257,7 +256,6 @@ class AsyncHabitKit(KitServices[Async]):
             owned.push_async_callback(store.close)
             limits, cache = await open_async_residents(owned, limits, cache)
             kit = cls(store, limits=limits, cache=cache, metrics=metrics, **options)
-            kit._runner.settings.kit_metrics.keep_in(store)
             await kit.refresh()
             kit._owned = owned.pop_all()
         return kit

@@ -30,6 +30,7 @@ class KitMetrics:
         given: What the host gave: an object, or True for one that is made here. The kit then
             records metrics of its own too.
         clock: The kit's clock, if it is not the machine's.
+        store: The kit's store, in whose database time series are kept if it offers that.
 
     Attributes:
         made: The metrics; None until they are used.
@@ -37,7 +38,11 @@ class KitMetrics:
     """
 
     def __init__(
-        self, name: str = "Metrics", given: object = None, clock: Clock | None = None
+        self,
+        name: str = "Metrics",
+        given: object = None,
+        clock: Clock | None = None,
+        store: object = None,
     ) -> None:
         """Keep what was given.
 
@@ -46,7 +51,7 @@ class KitMetrics:
         """
         self._name = name
         self.options: dict[str, Any] = {} if clock is None else {"wall_ns": _wall_ns_of(clock)}
-        self._store: Any = None
+        self._store: Any = store
         self._lock = threading.Lock()
         self._evaluate_alerts: Callable[[], Any] | None = None
         self.made: BaseMetrics | None = None
@@ -64,10 +69,6 @@ class KitMetrics:
         if self._observer is None:
             self.get()
         return self._observer
-
-    def keep_in(self, store: object) -> None:
-        """Keep the time series in the database of a store, if it offers that."""
-        self._store = store
 
     def series(self) -> SeriesStore | AsyncSeriesStore | None:
         """Return the store of time series to maintain; other processes may write to it."""
@@ -101,8 +102,7 @@ class KitMetrics:
     def _make(self) -> object:
         from habitkit import metrics  # noqa: PLC0415 - only where it is used
 
-        series = None if self._store is None else plugins.series_of(self._store)
-        return getattr(metrics, self._name)(series, **self.options)
+        return getattr(metrics, self._name)(plugins.series_of(self._store), **self.options)
 
     def _take(self, metrics: Any) -> None:
         from habitkit.metrics.observing import Observer  # noqa: PLC0415 - only where it is used

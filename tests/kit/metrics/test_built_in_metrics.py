@@ -104,7 +104,8 @@ class TestAlertsAndChecks:
             Alert("Deep", last("depth", by=("zone",)) > 5, for_="2m"),
             Alert("Flat", last("depth") < 1),
         ]
-        kit = kit_on(store, alerts=AlertSettings(groups=[AlertGroup("app", rules)]))
+        group = AlertGroup("app", rules, offset_seconds=0)
+        kit = kit_on(store, alerts=AlertSettings(groups=[group]))
         depth = kit.metrics.gauge("depth")
 
         def evaluated(**depths: float) -> dict[tuple[str, ...], float]:

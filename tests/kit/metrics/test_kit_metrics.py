@@ -4,14 +4,18 @@ import asyncio
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
+from sqlalchemy import create_engine
 
 import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit, Schedule
 from habitkit.alerts import AlertGroup, AlertSettings, watchdog
 from habitkit.backends.memory import MemorySeries, MemoryStore
 from habitkit.backends.sqlalchemy.series import AsyncSqlSeries, SqlSeries
+from habitkit.backends.sqlalchemy.store import SqlStore
+from habitkit.backends.sqlalchemy.upgrade_url import upgrade_url
 from habitkit.errors import ConfigurationError, UsageError
 from habitkit.metrics import AsyncMetrics, InvalidMetric, Metrics, increase
 from habitkit.metrics.domain.points import decode_increase
@@ -141,9 +145,18 @@ class TestWhereSeriesAre:
         with HabitKit.open(f"sqlite:///{tmp_path}/a.db") as kit:
             assert stored(kit.metrics.series, "x") == 3
 
-    def test_a_kit_that_was_given_a_store_keeps_them_in_memory(self, store):
-        with HabitKit(store, metrics=True) as kit:
-            assert isinstance(kit.metrics.series, MemorySeries)
+    def test_kits_that_were_given_a_store_share_those_of_its_database(self, tmp_path):
+        url = f"sqlite:///{tmp_path}/a.db"
+        upgrade_url(url)
+        with (
+            closing(SqlStore(create_engine(url))) as store,
+            HabitKit(store, metrics=True) as one,
+            HabitKit(store, metrics=True) as two,
+        ):
+            assert isinstance(one.metrics.series, SqlSeries)
+            one.metrics.counter("x").add(3)
+            one.metrics.flush()
+            assert stored(two.metrics.series, "x") == 3
 
     def test_an_opened_kit_in_memory_keeps_them_in_memory(self):
         with HabitKit.open("memory://", metrics=True) as kit:
