@@ -83,6 +83,12 @@ def test_a_bad_unit_is_refused_at_once(unit):
         make().counter("x", unit=unit)
 
 
+@pytest.mark.parametrize("description", [None, 1, b"Runs", "\ud800", "a\0"])
+def test_a_bad_description_is_refused_at_once(description):
+    with pytest.raises(InvalidMetric, match="description"):
+        make().counter("x", description=description)
+
+
 def test_ints_and_bools_become_texts_and_stay_two_series():
     metrics = make()
     counter = metrics.counter("x")

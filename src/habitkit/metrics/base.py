@@ -12,7 +12,7 @@ from habitkit._fork import call_after_fork
 from habitkit.errors import ConfigurationError
 from habitkit.metrics.builtin import BUILT_IN
 from habitkit.metrics.domain.cardinality import Caps
-from habitkit.metrics.domain.names import metric_name, text_of_unit
+from habitkit.metrics.domain.names import metric_name, text_of_description, text_of_unit
 from habitkit.metrics.domain.totals import Total
 from habitkit.metrics.errors import InvalidMetric, MetricConflict
 from habitkit.metrics.exporting import Exporting
@@ -90,7 +90,7 @@ class BaseMetrics:
             description: A sentence about it, for exporters.
 
         Raises:
-            InvalidMetric: If the name or unit is not acceptable.
+            InvalidMetric: If the name, unit or description is not acceptable.
             MetricConflict: If there is a metric of the name with another kind or unit.
         """
         return self._instrument(Counter, _own_name_free(name), unit, description)
@@ -115,7 +115,7 @@ class BaseMetrics:
             read: Returns the value; it is called at each flush and scrape.
 
         Raises:
-            InvalidMetric: If the name, the unit or ``across`` is not acceptable.
+            InvalidMetric: If the name, unit, description or ``across`` is not acceptable.
             MetricConflict: If there is a metric of the name with another kind or unit, or another
                 gauge with another ``across`` or ``read``.
         """
@@ -142,7 +142,7 @@ class BaseMetrics:
             description: As for ``counter``.
 
         Raises:
-            InvalidMetric: If the name or unit is not acceptable.
+            InvalidMetric: If the name, unit or description is not acceptable.
             MetricConflict: If there is a metric of the name with another kind or unit.
         """
         name = _own_name_free(name)
@@ -245,6 +245,7 @@ class BaseMetrics:
     def _instrument(self, kind: type[I], name: str, unit: str, description: str, **more: Any) -> I:
         """Return the instrument of a name, the same at each call."""
         name, unit = metric_name(name), text_of_unit(unit)
+        description = text_of_description(description)
         with self._lock:
             found = self._instruments.get(name)
             if found is None:

@@ -10,7 +10,7 @@ from habitkit._text import storable
 from habitkit.metrics.domain.series import Labels
 from habitkit.metrics.errors import InvalidMetric
 
-__all__ = ["attribute_texts", "metric_name", "text_of_unit"]
+__all__ = ["attribute_texts", "metric_name", "text_of_description", "text_of_unit"]
 
 _LONGEST = 100
 _LONGEST_VALUE = 200
@@ -45,6 +45,17 @@ def text_of_unit(value: Any) -> str:
     if isinstance(value, str) and (not value or _NAME.fullmatch(value)):
         return str.__str__(value)
     raise InvalidMetric("unit", given=value, expected=f"an empty text, or {_A_NAME}")
+
+
+def text_of_description(value: Any) -> str:
+    """Return a valid description, which exporters write.
+
+    Raises:
+        InvalidMetric: If it is none.
+    """
+    if isinstance(value, str) and storable(value):
+        return str.__str__(value)
+    raise InvalidMetric("description", given=value, expected="a text, valid UTF-8 without NUL")
 
 
 def attribute_texts(attributes: Mapping[str, Any]) -> Labels:
