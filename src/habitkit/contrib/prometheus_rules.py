@@ -1,6 +1,6 @@
-"""Alert rules as rule files of Prometheus, to be evaluated there.
+"""Alert rules as rule files of Prometheus, to be evaluated there, and rule files as alert rules.
 
-Needs the extra ``habitkit[yaml]``. The format is that of
+Needs the extra ``habitkit[yaml]``, and to read files ``habitkit[promql]``. The format is that of
 https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
@@ -19,6 +20,7 @@ from habitkit.contrib._prometheus_templates import from_template, to_template
 from habitkit.errors import InvalidInput
 from habitkit.metrics.builtin import built_in_series
 from habitkit.metrics.domain.durations import seconds, text_of
+from habitkit.metrics.domain.promql_parsing import from_promql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -156,7 +158,11 @@ def _lost(rule: Alert) -> list[str]:
 
 
 def load_rules(
-    text: str, parse: Callable[[str], Expression], *, name: str = "rules"
+    text: str,
+    parse: Callable[[str], Expression] | None = None,
+    *,
+    known: Iterable[Series] = (),
+    name: str = "rules",
 ) -> list[AlertGroup]:
     """Return the groups of a rule file of Prometheus.
 
@@ -164,12 +170,23 @@ def load_rules(
 
     Args:
         text: The content of the file, YAML.
-        parse: Returns the expression of a text in PromQL.
+        parse: Returns the expression of a text in PromQL; without it ``from_promql`` does, which
+            needs the extra ``habitkit[promql]``.
+        known: Series that tell the unit and the kind of each metric, as for ``from_promql``; those
+            of the kit's own metrics are known.
         name: What the file is called in errors.
 
     Raises:
         InvalidInput: If it is no rule file, or has something that has no counterpart here, such as
             recording rules and functions of templates other than ``humanize``; it says where.
+        MissingExtra: If promql-parser is needed and not installed.
+
+    Example:
+        >>> from habitkit.alerts import default_rules
+        >>> from habitkit.contrib.prometheus_rules import dump_rules, load_rules
+        >>> text = dump_rules([default_rules()])
+        >>> dump_rules(load_rules(text)) == text
+        True
     """
     if len(text) > _LONGEST:
         raise InvalidInput(name, given=text, expected=f"at most {_LONGEST} characters")
@@ -181,7 +198,8 @@ def load_rules(
         why = (getattr(error, name, None) for name in ("problem", "reason"))
         given = next(filter(None, why), "too many levels")
         raise InvalidInput(place, given=given, expected="a document in YAML") from error
-    file = _File(name, parse)
+    series = [*built_in_series(), *known]
+    file = _File(name, parse or partial(from_promql, known=series))
     if root is None:
         return []
     content = file.members(root, {"groups"}, {"groups"})
