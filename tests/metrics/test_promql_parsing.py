@@ -236,6 +236,7 @@ def test_other_texts_are_read_as_what_they_mean(text, expression):
         ("max(a{b=~'('})", "max(a", "PromQL ("),
         ("time() > 1", "time() > 1", "PromQL ("),
         ("", "''", "PromQL ("),
+        ("max(a offset NaN)", "max(a offset NaN)", "PromQL ("),
         ("\ud800", "", "PromQL ("),
         (5, "5", "at most 1000000 characters"),
         ("(" * 9999 + "1" + ")" * 9999, "(((", "at most 100 levels"),
@@ -260,6 +261,15 @@ def test_many_operators_that_are_not_nested_are_read():
         text = f"({text} > {text})"
 
     assert len([*from_promql(text).walk()]) == 127
+
+
+def test_what_is_nested_as_deeply_as_can_be_is_read():
+    right = left = mean("load")
+    for _ in range(100):
+        right, left = 1 - right, (left + 1)
+
+    assert from_promql(right.promql(KNOWN), KNOWN).same_as(right)
+    assert from_promql(left.promql(KNOWN), KNOWN).same_as(left)
 
 
 def test_a_missing_parser_is_an_error_that_names_the_extra(monkeypatch):

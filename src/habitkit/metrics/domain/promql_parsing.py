@@ -113,7 +113,7 @@ class _Reader:
     def read(self, node: Any, level: int) -> Expression:
         """Return what a node means, some levels inside the whole."""
         node = inside(node)
-        if level > MOST_LEVELS:
+        if level > MOST_LEVELS + 1:
             raise refused(node, f"at most {MOST_LEVELS} levels")
         match type_of(node):
             case "NumberLiteral":
