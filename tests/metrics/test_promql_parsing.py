@@ -264,7 +264,8 @@ def test_many_operators_that_are_not_nested_are_read():
 
 
 def test_what_is_nested_as_deeply_as_can_be_is_read():
-    right = left = mean("load")
+    right: Expression = mean("load")
+    left = right
     for _ in range(100):
         right, left = 1 - right, (left + 1)
 

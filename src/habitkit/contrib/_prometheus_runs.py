@@ -84,7 +84,7 @@ class RuleTest:
         run = _Run(self)
         ends = [it.at for it in self.alerts]
         evaluations = range(0, max(ends, default=-1) + 1, self.every)
-        found = []
+        found: list[str] = []
         for at in sorted({*evaluations, *(it.at for it in self.samples)}):
             run.write(at)
             if at in evaluations:
