@@ -126,6 +126,7 @@ def test_what_is_written_is_read_and_written_the_same_again(expression):
         mean("load", "1d", by=("zone",)) / mean("heat"),
         total("load", "2d") - functions.count("load"),
         functions.fraction("load", below=-0.3) < 1e30,
+        functions.fraction("load", below=-0.0) / -0.0,
         minimum("queue", "10m", by=ALL) == maximum("age", "10m", by=ALL),
         metric("queue", {"zone": "eu"}) * -2,
         last("heat", "10m", by=("zone",)).ago("1w2h"),

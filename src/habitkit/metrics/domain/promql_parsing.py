@@ -196,7 +196,7 @@ class _Reader:
         return naming(node, functions.absent, self.read(of, level))
 
     def _distribution(
-        self, node: Any, function: str, window: Window, argument: float | None = None
+        self, node: Any, function: str, window: Window, argument: float = 0
     ) -> Expression:
         """Return a function of a distribution: of a native histogram, or a classic quantile."""
         inner = "increase" if function in {"total", "count"} else "rate"
@@ -253,14 +253,14 @@ class _Reader:
 
 
 def _leaf(
-    node: Any, function: str, name: str, window: Window, by: By, argument: float | None = None
+    node: Any, function: str, name: str, window: Window, by: By, argument: float = 0
 ) -> Expression:
     """Return a function of a metric; some time ago if the window has an offset."""
     of = naming(node, metric, name, dict(window.where))
     if function == "quantile":
         found = naming(node, functions.quantile, argument, of, window.over, by=by)
     elif function == "fraction":
-        found = naming(node, functions.fraction, of, window.over, below=argument or 0, by=by)
+        found = naming(node, functions.fraction, of, window.over, below=argument, by=by)
     elif function == "last":
         found = naming(node, functions.last, of, window.over, by=by)
     else:
