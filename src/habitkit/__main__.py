@@ -3,7 +3,7 @@
 ``python -m habitkit --version`` shows the version; ``upgrade URL`` creates or upgrades the tables;
 ``daily-check URL`` says what should be seen to; ``top URL`` shows alerts, actions and lags live;
 ``flags lint FILE...`` checks definitions of flags; ``metrics grafana`` and ``metrics rules`` write
-a dashboard and alert rules.
+a dashboard and alert rules; ``metrics test FILE...`` runs unit tests of rules.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lint.add_argument("--strict", action="store_true", help="fail on warnings too")
     lint.add_argument("--json", action="store_true", help="write a JSON list")
     lint.set_defaults(run=_run_lint)
-    _add_metrics(commands.add_parser("metrics", help="write a dashboard or alert rules"))
+    _add_metrics(commands.add_parser("metrics", help="write a dashboard or rules, test rules"))
     options = parser.parse_args(arguments)
     status: int = options.run(options)
     return status
@@ -95,6 +95,9 @@ def _add_metrics(parser: argparse.ArgumentParser) -> None:
     grafana.set_defaults(run=_run_grafana)
     rules = commands.add_parser("rules", help="write the default rules as a file for Prometheus")
     rules.set_defaults(run=_run_rules)
+    test = commands.add_parser("test", help="run unit tests of rules")
+    test.add_argument("files", metavar="FILE", nargs="+", help="in promtool's format")
+    test.set_defaults(run=_run_tests)
 
 
 class _Version(argparse.Action):
@@ -226,6 +229,19 @@ def _run_rules(_: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     return write_rules(dump_rules([default_rules()]))
+
+
+def _run_tests(options: argparse.Namespace) -> int:
+    """Run unit tests of rules."""
+    from habitkit.metrics.command_line import write_results  # noqa: PLC0415 - only where it is used
+
+    try:
+        with naming_extras():
+            from habitkit.contrib.prometheus_tests import run_tests  # noqa: PLC0415 - an extra
+    except HabitKitError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return write_results(options.files, run_tests)
 
 
 def _upgrade(url: str, schema: str | None, *, adopt: bool) -> tuple[int, int]:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from habitkit.alerts import Alert, AlertGroup, Flap
+from habitkit.alerts import Alert, AlertGroup, Flap, default_rules
 from habitkit.alerts.domain.templates import render
 from habitkit.alerts.slos import slo
 from habitkit.alerts.watchdogs import watchdog
@@ -376,6 +377,30 @@ def test_a_file_without_groups_has_none():
 
 
 def test_the_units_of_the_kits_own_metrics_are_known():
-    from habitkit.alerts import default_rules
-
     assert "habitkit_action_duration_seconds" in dump_rules([default_rules()])
+
+
+def test_rules_that_were_written_are_read_back_with_promql():
+    objective = slo("Available", bad=metric("errors"), total=metric("requests"), min_events=10)
+    group = AlertGroup("own", [watchdog(), *objective.rules, Alert("Failing", FAILING)])
+    slow = Alert("Slow", quantile(0.99, "load", "1h", by=("page",)) > 0.5, for_="1w")
+
+    groups = [default_rules(), group, AlertGroup("slow", [slow])]
+
+    read = load_rules(dump_rules(groups, KNOWN), known=KNOWN)
+
+    assert read[2] == groups[2]
+    assert dump_rules(read, KNOWN) == dump_rules(groups, KNOWN)
+    for before, after in zip(groups[0].rules, read[0].rules, strict=True):
+        # humanizePercentage has four digits; all else is the same
+        assert after == evolve(before, summary=before.summary.replace(".1%", ".2%"))
+
+
+def test_promql_that_is_not_read_is_refused_with_its_line():
+    with pytest.raises(InvalidInput) as caught:
+        load_rules(file_of("{alert: A, expr: 'max(up) > bool 1'}"))
+
+    assert str(caught.value) == (
+        "rules:5: expected an operator without on, ignoring, group_left, bool and the like, "
+        "got 'max(up) > bool 1'"
+    )

@@ -1,6 +1,6 @@
-"""Alert rules as rule files of Prometheus, to be evaluated there.
+"""Alert rules as rule files of Prometheus, to be evaluated there, and rule files as alert rules.
 
-Needs the extra ``habitkit[yaml]``. The format is that of
+Needs the extra ``habitkit[yaml]``, and to read files ``habitkit[promql]``. The format is that of
 https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from attrs import frozen
@@ -16,9 +17,11 @@ from attrs import frozen
 from habitkit.alerts.domain.labels import ALERTNAME
 from habitkit.alerts.domain.rules import Alert, AlertGroup
 from habitkit.contrib._prometheus_templates import from_template, to_template
+from habitkit.contrib._yaml_file import YamlFile
 from habitkit.errors import InvalidInput
 from habitkit.metrics.builtin import built_in_series
-from habitkit.metrics.domain.durations import seconds, text_of
+from habitkit.metrics.domain.durations import text_of
+from habitkit.metrics.domain.promql_parsing import from_promql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["dump_rules", "load_rules"]
 
-_LONGEST = 5_000_000
 _GROUP = {"name", "rules", "interval", "limit", "query_offset"}
 _RULE = {"alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
 _BREAKS = re.compile("[\x85\u2028\u2029]")
@@ -156,7 +158,11 @@ def _lost(rule: Alert) -> list[str]:
 
 
 def load_rules(
-    text: str, parse: Callable[[str], Expression], *, name: str = "rules"
+    text: str,
+    parse: Callable[[str], Expression] | None = None,
+    *,
+    known: Iterable[Series] = (),
+    name: str = "rules",
 ) -> list[AlertGroup]:
     """Return the groups of a rule file of Prometheus.
 
@@ -164,24 +170,27 @@ def load_rules(
 
     Args:
         text: The content of the file, YAML.
-        parse: Returns the expression of a text in PromQL.
+        parse: Returns the expression of a text in PromQL; without it ``from_promql`` does, which
+            needs the extra ``habitkit[promql]``.
+        known: Series that tell the unit and the kind of each metric, as for ``from_promql``; those
+            of the kit's own metrics are known.
         name: What the file is called in errors.
 
     Raises:
         InvalidInput: If it is no rule file, or has something that has no counterpart here, such as
             recording rules and functions of templates other than ``humanize``; it says where.
+        MissingExtra: If promql-parser is needed and not installed.
+
+    Example:
+        >>> from habitkit.alerts import default_rules
+        >>> from habitkit.contrib.prometheus_rules import dump_rules, load_rules
+        >>> text = dump_rules([default_rules()])
+        >>> dump_rules(load_rules(text)) == text
+        True
     """
-    if len(text) > _LONGEST:
-        raise InvalidInput(name, given=text, expected=f"at most {_LONGEST} characters")
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = name if mark is None else f"{name}:{mark.line + 1}"
-        why = (getattr(error, name, None) for name in ("problem", "reason"))
-        given = next(filter(None, why), "too many levels")
-        raise InvalidInput(place, given=given, expected="a document in YAML") from error
-    file = _File(name, parse)
+    series = [*built_in_series(), *known]
+    file = _File(name, parse or partial(from_promql, known=series))
+    root = file.root(text)
     if root is None:
         return []
     content = file.members(root, {"groups"}, {"groups"})
@@ -189,52 +198,10 @@ def load_rules(
 
 
 @frozen
-class _File:
-    """Reads the nodes of a file, and says where something is wrong."""
+class _File(YamlFile):
+    """Reads the nodes of a rule file."""
 
-    name: str
     parse: Callable[[str], Expression]
-
-    def refuse(self, node: yaml.Node, expected: str, given: object = None) -> NoReturn:
-        """Raise the error for a node.
-
-        Raises:
-            InvalidInput: Always.
-        """
-        place = f"{self.name}:{node.start_mark.line + 1}"
-        shown = node.value if isinstance(node, yaml.ScalarNode) else type(node).__name__
-        raise InvalidInput(place, given=shown if given is None else given, expected=expected)
-
-    def members(self, node: yaml.Node, allowed: set[str], needed: set[str]) -> dict[str, yaml.Node]:
-        """Return the members of a mapping by name."""
-        if not isinstance(node, yaml.MappingNode):
-            self.refuse(node, f"a mapping with {', '.join(sorted(needed or allowed))}")
-        found: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            member = self.text(key)
-            if member not in allowed or member in found:
-                self.refuse(key, f"each of {', '.join(sorted(allowed))} once at most")
-            found[member] = value
-        if not needed <= found.keys():
-            self.refuse(node, f"a mapping with {', '.join(sorted(needed))}", sorted(found))
-        return found
-
-    def names(self, node: yaml.Node) -> set[str]:
-        """Return the names of the members of a mapping."""
-        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-        return {self.text(key) for key, _ in pairs}
-
-    def items(self, node: yaml.Node) -> list[yaml.Node]:
-        """Return the items of a list."""
-        if not isinstance(node, yaml.SequenceNode):
-            self.refuse(node, "a list")
-        return list(node.value)
-
-    def text(self, node: yaml.Node) -> str:
-        """Return a scalar as text."""
-        if not isinstance(node, yaml.ScalarNode):
-            self.refuse(node, "a text")
-        return str(node.value)
 
     def texts(self, node: yaml.Node | None, allowed: set[str]) -> dict[str, str]:
         """Return the templates of a mapping as texts of alerts; without names allowed, any are."""
@@ -249,16 +216,6 @@ class _File:
                 expected = "a template of labels, the value, printf and humanize functions alone"
                 self.refuse(value, expected, str(error))
         return found
-
-    def duration(self, node: yaml.Node | None, default: int = 0) -> int:
-        """Return a duration in seconds."""
-        if node is None:
-            return default
-        text = self.text(node)
-        try:
-            return 0 if text == "0" else seconds(text, least=0)
-        except InvalidInput as error:
-            self.refuse(node, error.expected)
 
     def group(self, node: yaml.Node) -> AlertGroup:
         """Return a group."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         total,
     )
     from habitkit.metrics.domain.matchers import ALL, matches, not_, one_of
+    from habitkit.metrics.domain.promql_parsing import from_promql
     from habitkit.metrics.domain.series import Series
     from habitkit.metrics.domain.sketch import Sketch
     from habitkit.metrics.domain.tiers import SeriesTier
@@ -70,6 +71,7 @@ __all__ = [
     "absent",
     "count",
     "fraction",
+    "from_promql",
     "increase",
     "last",
     "matches",
@@ -92,7 +94,10 @@ _MODULES = (
     "metrics",
     "options",
     "instruments",
-    *(f"domain.{name}" for name in ("expressions", "functions", "matchers", "vectors")),
+    *(
+        f"domain.{name}"
+        for name in ("expressions", "functions", "matchers", "vectors", "promql_parsing")
+    ),
     "async_metrics",
 )
 

@@ -21,6 +21,7 @@ from habitkit.metrics.domain.expressions import (
 )
 from habitkit.metrics.domain.matchers import By, Where, checked_by, checked_where
 from habitkit.metrics.domain.names import metric_name
+from habitkit.metrics.domain.series import Kind
 from habitkit.metrics.errors import InvalidMetric
 
 __all__ = [
@@ -45,7 +46,7 @@ __all__ = [
 
 Metric: TypeAlias = "Selector | str"
 
-KINDS = {
+KINDS: dict[str, tuple[Kind, ...]] = {
     "rate": ("counter",),
     "increase": ("counter",),
     "quantile": ("distribution",),

@@ -32,12 +32,14 @@ from habitkit.metrics.domain.expressions import (
 from habitkit.metrics.domain.functions import KINDS
 from habitkit.metrics.domain.matchers import ALL, By, Matcher
 from habitkit.metrics.domain.operators import COMPARISONS
-from habitkit.metrics.domain.series import Series
+from habitkit.metrics.domain.series import Kind, Series
 
-__all__ = ["promql"]
+__all__ = ["ACROSS", "SPECIAL", "exported_name", "promql"]
+
+ACROSS = {"last": "max", "sum": "sum", "min": "min", "max": "max", "mean": "avg"}
+"""The aggregation for each way of combining the values of a gauge."""
 
 _SETS = {"&": "and", "|": "or", "unless": "unless"}
-_ACROSS = {"last": "max", "sum": "sum", "min": "min", "max": "max", "mean": "avg"}
 _GAUGES = {"minimum": "min", "maximum": "max", "mean": "avg"}
 _DISTRIBUTIONS = {
     "quantile": ("histogram_quantile({argument}, ", "rate"),
@@ -48,7 +50,8 @@ _DISTRIBUTIONS = {
     "maximum": ("histogram_quantile(1, ", "rate"),
 }
 _QUOTED = {"=": "=", "!=": "!=", "=~": "=~", "!~": "!~", "in": "=~", "not in": "!~"}
-_SPECIAL = frozenset(r"\.+*?()|[]{}^$")
+SPECIAL = frozenset(r"\.+*?()|[]{}^$")
+"""The characters that mean something in a regular expression."""
 
 
 @frozen
@@ -99,10 +102,7 @@ class _Writer:
         known = self.known.get(leaf.of.name)
         kinds = KINDS[leaf.function]
         kind = known.kind if known and known.kind in kinds else kinds[0]
-        unit = f"_{known.unit}" if known and known.unit else ""
-        if leaf.of.name.endswith(unit):
-            unit = ""
-        name = leaf.of.name + unit + ("_total" if kind == "counter" else "")
+        name = exported_name(leaf.of.name, kind, known.unit if known else "")
         selector = name + _where(leaf)
         offset = f" offset {text_of(shift)}" if shift else ""
         window = f"{selector}[{text_of(leaf.over)}]{offset}"
@@ -115,7 +115,7 @@ class _Writer:
                 return f"(histogram_sum({merged}) / histogram_count({merged}))"
             return f"{before.format(argument=leaf.argument)}{merged})"
         if leaf.function == "last":
-            across = _ACROSS[known.across] if known else "max"
+            across = ACROSS[known.across] if known else "max"
             is_instant = leaf.over <= INSTANT_SECONDS
             return _grouped(
                 across, leaf.by, selector + offset if is_instant else f"last_over_time({window})"
@@ -132,6 +132,12 @@ def promql(expression: Expression, known: Iterable[Series] = ()) -> str:
         known: Series that tell the unit and the kind of each metric.
     """
     return _Writer({it.metric: it for it in known}).text(as_expression(expression))
+
+
+def exported_name(metric: str, kind: Kind, unit: str) -> str:
+    """Return the name under which Prometheus has a metric: with its unit, and ``_total``."""
+    suffix = f"_{unit}" if unit and not metric.endswith(f"_{unit}") else ""
+    return metric + suffix + ("_total" if kind == "counter" else "")
 
 
 def _grouped(function: str, by: By, inner: str) -> str:
@@ -152,6 +158,6 @@ def _value(matcher: Matcher) -> str:
     if "in" not in matcher.op:
         return json.dumps(matcher.values[0], ensure_ascii=False)
     parts = (
-        "".join(f"\\{it}" if it in _SPECIAL else it for it in value) for value in matcher.values
+        "".join(f"\\{it}" if it in SPECIAL else it for it in value) for value in matcher.values
     )
     return json.dumps("|".join(parts), ensure_ascii=False)
