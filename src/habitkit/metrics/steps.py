@@ -86,6 +86,7 @@ class MetricsSteps:
         self._batches = 0
         self._busy = threading.Lock()
         self._writing = threading.Lock()
+        self._reader: int | None = None
         self._turn = 0
         self._late: list[_Batch] = []
         self.began_at = self._metrics.now()
@@ -95,9 +96,13 @@ class MetricsSteps:
     def flush(self) -> Steps[None]:
         """Write what this process has recorded; flushes of one process follow one another.
 
+        A gauge's ``read`` may query and so flush: within a flush that does nothing.
+
         Raises:
             SeriesUnavailable: If the store cannot be reached; nothing recorded is lost.
         """
+        if self._reader == threading.get_ident():
+            return
         elapsed = stopwatch()
         while not self._busy.acquire(blocking=False):
             if elapsed() > _LONGEST_WAIT_SECONDS:
@@ -132,6 +137,7 @@ class MetricsSteps:
         late = _Batch()
         step = metrics.series.tiers[0].step_seconds
         late_writer = writer_of(self._process, self._batches + 1)
+        self._read_gauges()
         for record in self._records():
             id_ = record.series.id
             unwritten, older = record.unwritten(now), record.take_older()
@@ -162,11 +168,19 @@ class MetricsSteps:
         if not metrics.series.shared:
             yield from maintain(metrics.series, now, 1_000)
 
+    def _read_gauges(self) -> None:
+        """Ask for the values of gauges that have a function for it."""
+        self._reader = threading.get_ident()
+        try:
+            for instrument in self._metrics.instruments():
+                instrument.observe()
+        finally:
+            self._reader = None
+
     def _records(self) -> Iterator[SeriesRecord]:
         """Yield the records of all series; of two with one id the first."""
         found: dict[int, Series] = {}
         for instrument in self._metrics.instruments():
-            instrument.observe()
             for record in instrument.records():
                 if found.setdefault(record.series.id, record.series) is record.series:
                     yield record
