@@ -13,8 +13,10 @@ Whoever else reaches the shop from outside should not reach these: let your prox
 first one needs ``pip install 'habitkit[prometheus]'``.
 """
 
+import atexit
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any, Literal
 from uuid import UUID
 
@@ -94,6 +96,7 @@ def create_app(
     app = Flask(__name__)
     app.extensions["habitkit"] = kit
     limit_requests(app, kit.limits)
+    store_metrics(kit)
     show_metrics_and_health(app, kit)
     orders = kit.metrics.counter("orders", description="Orders by status.")
 
@@ -163,6 +166,18 @@ def possessions(kit: HabitKit, engine: Engine, owner: str) -> dict[str, Any]:
         wishes = session.scalars(select(Wish.item).where(Wish.owner == owner).distinct()).all()
         wallet = kit.on(session).owned_by(owner).coins.balance(owner).available
     return {"coins": wallet, "orders": list(orders), "wishes": list(wishes)}
+
+
+def store_metrics(kit: HabitKit) -> None:
+    """Store in a thread, until the program ends, what was recorded; a scrape stores nothing.
+
+    A worker that the server forks gets a thread of its own. Here time series are in memory, so each
+    worker knows its own. They are common to all with ``metrics=Metrics(SqlSeries(store))``, which
+    rules of alerts need.
+    """
+    running = ExitStack()
+    running.enter_context(kit.metrics.flushing())
+    atexit.register(running.close)
 
 
 def show_metrics_and_health(app: Flask, kit: HabitKit) -> None:

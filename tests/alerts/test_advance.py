@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from habitkit.alerts.domain.advance import advance
 from habitkit.alerts.domain.model import AlertState, Change, Observed, RuleState
+from habitkit.alerts.domain.receivers import Receiver
 from habitkit.alerts.domain.rules import Alert, AlertGroup, Flap
 from habitkit.alerts.watchdogs import watchdog
 from habitkit.errors import InvalidInput
@@ -282,6 +284,23 @@ def test_a_rule_is_data():
     assert (full.for_seconds, full.keep_firing_for_seconds) == (600, 90)
 
 
+class Word(str, Enum):  # noqa: UP042 - as hosts have them
+    DEEP = "Deep"
+    SEVERITY = "severity"
+    PAGE = "page"
+
+
+def test_members_of_enums_are_their_values_in_rules_and_receivers():
+    labels: Any = {Word.SEVERITY: Word.PAGE}
+    group = AlertGroup(Word.DEEP, [Alert(Word.DEEP, DEPTH > 5, labels=labels)])
+    receiver = Receiver(Word.DEEP, print, match=labels, group_by=[Word.SEVERITY])
+    (rule,), ((label, matcher),) = group.rules, receiver.match
+
+    texts = [group.name, rule.name, *rule.labels, *rule.labels.values(), receiver.name, label]
+    assert {type(it) for it in (*texts, *receiver.group_by, *matcher.values)} == {str}
+    assert dict(rule.labels) == {"severity": "page"}
+
+
 def test_what_makes_no_rule_is_refused_with_what_was_expected():
     cases: list[tuple[dict[str, Any], str]] = [
         ({"name": ""}, "name: expected a text of 1 to 100"),
@@ -297,6 +316,7 @@ def test_what_makes_no_rule_is_refused_with_what_was_expected():
         ({"flap": 6}, "flap: expected Flap"),
         ({"labels": ["page"]}, "labels: expected a mapping"),
         ({"labels": {"alertname": "x"}}, "a name in labels: expected any other name"),
+        ({"labels": {"__name__": "x"}}, "a name in labels: expected any other name"),
         ({"labels": {"zo-ne": "x"}}, "a name in labels: expected a name of ASCII letters"),
         ({"labels": {"zone": 1}}, "labels: zone: expected a text"),
         ({"summary": "{zone.upper}"}, "summary: expected a text"),

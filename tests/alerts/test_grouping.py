@@ -61,6 +61,7 @@ class Inbox:
     state: ReceiverState = field(factory=ReceiverState)
     silences: list[Silence] = field(factory=list)
     works: bool = True
+    sending_seconds: int = 0
     tried: list[Notification] = field(factory=list)
     got: list[tuple[int, str, str, str]] = field(factory=list)
 
@@ -79,7 +80,7 @@ class Inbox:
         for each in planned.notifications:
             self.tried.append(each)
             if self.works:
-                self.state = sent(self.state, each.id, at(t))
+                self.state = sent(self.state, each.id, at(t + self.sending_seconds))
                 shown = "repeated" if each.repeated else each.status
                 self.got.append((t, shown, zones_of(each.firing), zones_of(each.resolved)))
             else:
@@ -97,6 +98,18 @@ def test_a_group_is_sent_after_the_wait_changed_after_the_interval_unchanged_aft
     assert ops.tried[-1].resolved == (gone,)
     assert ops.run(range(890, 1010, 10)) == [(990, "resolved", "", "a")]
     assert ops.state.groups == {}
+
+
+def test_an_unchanged_group_is_repeated_in_time_although_sending_takes_some():
+    for times in ({"interval_seconds": 60}, {"interval_seconds": 30}, {}):
+        ops = Inbox(receiver(wait_seconds=0, repeat_seconds=60, **times), sending_seconds=2)
+        ops.run(range(0, 300, 10), alert("a"))
+        assert [t for t, *_ in ops.got] == [0, 60, 120, 180, 240]
+    ops = Inbox(receiver(repeat_seconds=60), works=False)
+    ops.run(range(0, 100, 10), alert("a"))
+    ops.works = True
+    got = ops.run(range(100, 200, 10), alert("a"))
+    assert [t for t, *_ in got] == [100, 170]
 
 
 def test_what_fires_for_longer_than_the_wait_is_sent_at_once_and_what_ends_within_it_never():
@@ -317,7 +330,15 @@ def test_conditions_on_labels_are_texts_and_matchers_and_kept_as_json():
     assert checked_match("match", {"b": "1", "a": "2"}) == checked_match(
         "match", {"a": "2", "b": "1"}
     )
-    for wrong in ("zone", {"zo ne": "eu"}, {"zone": None}, {1: "eu"}, {"zone": ["eu"]}):
+    for wrong in (
+        "zone",
+        ("ab", "cd"),
+        (1,),
+        {"zo ne": "eu"},
+        {"zone": None},
+        {1: "eu"},
+        {"zone": ["eu"]},
+    ):
         with pytest.raises(InvalidInput):
             checked_match("match", wrong)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from habitkit.alerts.domain.rules import Alert
 from habitkit.alerts.slos import Slo, budget, slo
 from habitkit.errors import InvalidInput
+from habitkit.metrics import Metrics
 from habitkit.metrics.domain.evaluation import Samples, samples_of
 from habitkit.metrics.domain.expressions import Aggregate
 from habitkit.metrics.domain.functions import metric
@@ -128,6 +129,18 @@ def test_the_budget_is_what_is_left_of_what_may_be_bad_in_the_period():
     assert minutes.budget(of_counters(objective=0.999), 1020) == pytest.approx(1 - 20 / 102)
     assert minutes.budget(of_slow(objective=0.9999), 1020) == pytest.approx(1 - 20 / 10.2)
     assert isnan(minutes.budget(of_counters(), 0))
+
+
+def test_the_budget_is_whole_before_the_first_bad_event():
+    instants = [1_800_000_000 * 10**9]
+    metrics = Metrics(wall_ns=lambda: instants[-1])
+    metrics.counter("requests").add(5, {"status": "200"})
+    metrics.counter("others").bind({})
+    metrics.flush()
+    instants.append(instants[0] + 60 * 10**9)
+    failed = metric("requests", {"status": "500"})
+    assert metrics.query(budget(slo("Pages", bad=failed, total="requests"))).value == 1
+    assert isnan(metrics.query(budget(slo("Pages", bad=failed, total="others"))).value)
 
 
 def test_an_objective_that_cannot_be_is_refused():

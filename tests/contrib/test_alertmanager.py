@@ -153,6 +153,19 @@ def test_an_alert_that_flaps_has_not_ended_until_it_is_steady(server, make):
     assert datetime.fromisoformat(alert["endsAt"]) < kit.clock.now()
 
 
+def test_an_alert_of_a_clock_that_was_set_back_ends_no_sooner_than_it_starts(server):
+    """Alertmanager refuses one that does, and so all that is pushed with it."""
+    kit = kit_with(push(server.url))
+    kit.metrics.counter("fails").add(5)
+    fire(kit, 1)
+    kit.clock.advance(hours=-1)
+    fire(kit, 3)
+    alerts = [alert for _, _, body in server.posted for alert in body]
+    assert len(alerts) >= 2
+    assert all(it["startsAt"] <= it["endsAt"] for it in alerts)
+    assert alerts[-1]["endsAt"] < alerts[0]["startsAt"]
+
+
 def test_the_error_names_the_status(server):
     server.status = 400
     kit = kit_with(Receiver("chat", webhook(server.url), wait_seconds=0))
@@ -173,9 +186,20 @@ def test_a_fingerprint_hashes_each_text_and_a_separator():
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x", "127.0.0.1:9093", "", None, "http://", "http://[::1", "http://a:99999"]
+    "url",
+    [
+        *("ftp://x", "127.0.0.1:9093", "", None, "http://", "http://[::1", "http://a:99999"),
+        *("http://a b/", "http://a/b c", "http://a/ä", "http://a/\n"),
+    ],
 )
 @pytest.mark.parametrize("make", [push, webhook])
 def test_another_address_is_refused(make, url):
     with pytest.raises(InvalidInput, match="url: expected an address such as"):
         make(url)
+
+
+@pytest.mark.parametrize("make", [push, webhook])
+def test_an_address_with_a_user_is_refused_and_the_password_not_shown(make):
+    with pytest.raises(InvalidInput, match="url: expected no user in it") as refused:
+        make("http://ada:secret@127.0.0.1:9093")
+    assert "secret" not in str(refused.value)

@@ -18,9 +18,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain
 
 from habitkit.contrib.prometheus import HabitkitCollector, exposition
+from habitkit.metrics.domain.exemplars import Exemplar
 from habitkit.metrics.domain.points import GaugePoint
 from habitkit.metrics.domain.series import Series, labels_of
 from habitkit.metrics.domain.sketch import Sketch
+from habitkit.metrics.domain.totals import Total
 from habitkit.metrics.errors import InvalidMetric
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -29,23 +31,6 @@ PROTOBUF = (
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 )
 NS = 10**9
-
-
-@frozen
-class Total:
-    """What a process recorded in a series, with exemplars."""
-
-    series: Series
-    description: str
-    value: Any
-    exemplars: tuple[Any, ...] = ()
-
-
-@frozen
-class Exemplar:
-    attributes: tuple[tuple[str, str], ...]
-    value: float
-    at_ns: int
 
 
 @frozen

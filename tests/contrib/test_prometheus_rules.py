@@ -158,7 +158,7 @@ def test_prometheus_expands_texts_as_we_render_them(tmp_path):
     ]  # a test file cannot say a space first
     shown += [f"[{{zone:{it}}}]" for it in TEXTS] + ["{{x}} {{{{", 'a "b" \\ $value | {missing}!']
     shown.append("{alertname} {severity:>8} {missing}{zone} {own}")
-    own = {"severity": "page", "own": "{{ $value }} {zone}"}
+    own = {"severity": "page", "own": "{{ $value }} {zone}", "value": "not this"}
     group = AlertGroup(
         "web", [Alert(f"N{n}", OF_ZONE, labels=own, summary=it) for n, it in enumerate(shown)]
     )
@@ -199,9 +199,33 @@ def test_what_prometheus_lacks_is_refused_or_listed(options, lost):
     assert yaml.safe_load(text)["groups"][0]["rules"][0]["alert"] == "Some"
 
 
+def test_two_groups_of_one_name_are_refused_as_prometheus_does():
+    group = AlertGroup("web", [Alert("Some", OF_ZONE)])
+    with pytest.raises(InvalidInput, match="groups: expected a different name"):
+        dump_rules([group, group])
+
+
+def test_what_is_left_out_is_on_one_line_of_ascii(tmp_path):
+    name, file = "A\u2028 b\x85c\x7f", tmp_path / "rules.yml"
+    summary = "{zone:\n>9}{zone:\x85>9}"
+    group = AlertGroup("web", [Alert(name, OF_ZONE, flap=Flap(), summary=summary)])
+
+    file.write_text(dump_rules([group], simplify=True))
+    promtool("check", "rules", file)
+
+    (read,) = load_rules(file.read_text(), parser(group))
+    assert read.rules[0].name == name
+    assert file.read_text().count("\n# ") == 2
+
+
 def file_of(rule: str, group: str = "") -> str:
     """Return a file in which the rule begins in line 5."""
     return f"groups:\n- name: web\n  {group or 'interval: 1m'}\n  rules:\n  - {rule}\n"
+
+
+def test_characters_that_yaml_does_not_allow_are_named():
+    with pytest.raises(InvalidInput, match="special characters are not allowed"):
+        load_rules("groups: []  # \x7f", pytest.fail)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from attrs import Factory, frozen
 
 from habitkit.contrib.prometheus import exposition
-from habitkit.metrics import Metrics, Series, fraction, quantile
+from habitkit.metrics import Metrics, fraction, quantile
 from tests.conftest import without_service
 from tests.prometheus_servers import PrometheusServer, find, wait_until
 from tests.services import HOST, ServiceMissing
@@ -25,22 +25,7 @@ QUANTILES = (0.01, 0.5, 0.95, 0.999)
 BUCKET = 2 ** (1 / 32) - 1
 """How wide a native bucket is."""
 
-
-@frozen
-class Marked:
-    """A total with an exemplar."""
-
-    series: Series
-    description: str
-    value: Any
-    exemplars: tuple[Any, ...]
-
-
-@frozen
-class Exemplar:
-    attributes: tuple[tuple[str, str], ...]
-    value: float
-    at_ns: int
+MARK = {"trace_id": "abc"}
 
 
 @frozen
@@ -48,7 +33,6 @@ class Host:
     """The metrics of a host, and what is exported of them."""
 
     metrics: Metrics = Factory(lambda: Metrics(strict=True))
-    mark: Exemplar = Factory(lambda: Exemplar((("trace_id", "abc"),), 3.0, time.time_ns()))
 
     def __attrs_post_init__(self):
         self.hit(3)
@@ -60,20 +44,15 @@ class Host:
 
     def hit(self, amount):
         hits = self.metrics.counter("hits", description='Hits of "all"\\\nkinds.')
-        hits.add(amount, {"zone": 'a "b"\\\nc é'})
+        hits.add(amount, {"zone": 'a "b"\\\nc é'}, exemplar=MARK)
 
     def load(self, values):
         load = self.metrics.distribution("load", unit="seconds", description="How long.")
         for value in values:
-            load.record(value)
+            load.record(value, exemplar=MARK)
 
     def totals(self):
-        return [
-            Marked(it.series, it.description, it.value, (self.mark,))
-            if it.series.metric in {"hits", "load"}
-            else it
-            for it in self.metrics.totals()
-        ]
+        return self.metrics.totals()
 
     def total(self, metric) -> Any:
         (value,) = (it.value for it in self.metrics.totals() if it.series.metric == metric)
@@ -194,10 +173,9 @@ def check_exemplars(server: PrometheusServer) -> None:
         series = server.get("query_exemplars", query=name, start=now - 3600, end=now + 3600)
         return {it["seriesLabels"]["job"]: it["exemplars"][0]["labels"] for it in series}
 
-    mark = {"trace_id": "abc"}
-    assert found("hits_total") == {NATIVE: mark, OPENMETRICS: mark}
-    assert found("load_seconds") == {NATIVE: mark}
-    assert found("load_seconds_bucket") == {OPENMETRICS: mark}
+    assert found("hits_total") == {NATIVE: MARK, OPENMETRICS: MARK}
+    assert found("load_seconds") == {NATIVE: MARK}
+    assert found("load_seconds_bucket") == {OPENMETRICS: MARK}
 
 
 def test_promtool_finds_nothing_to_improve():

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -262,6 +263,14 @@ def test_operators_read_metrics_and_health_which_are_not_limited(client, engine)
     assert (response.status_code, response.json["checks"]["store"][0]["status"]) == (200, "pass")
     assert response.headers["Content-Type"] == "application/health+json"
     assert client.get("/health/deep").status_code == 404
+
+
+def test_what_is_recorded_is_stored_in_a_thread_as_no_scrape_does_that(host, engine):
+    before = {*threading.enumerate()}
+
+    host.create_app(engine)
+
+    assert [it.name for it in threading.enumerate() if it not in before] == ["habitkit-metrics"]
 
 
 def test_without_its_tables_the_shop_lives_and_is_not_ready(client, engine):

@@ -8,11 +8,17 @@ from typing import Any
 
 import pytest
 
-from habitkit.metrics import Metrics
+from habitkit.metrics import Metrics, increase, matches, not_
 
 
 class Zone(str, Enum):  # noqa: UP042 - as hosts have them
     EU = "eu"
+
+
+class Word(str, Enum):  # noqa: UP042
+    RIDES = "rides"
+    METERS = "meters"
+    ZONE = "zone"
 
 
 class Level(int, Enum):
@@ -78,6 +84,21 @@ def test_members_of_enums_are_their_values_whatever_was_recorded_before(
         for _ in range(2):
             counter.add(1, attributes)
     assert values(metrics, "x") == {("1", "7", "eu"): 4}
+
+
+def test_members_of_enums_are_their_values_in_names_units_and_queries() -> None:
+    metrics = Metrics(strict=True)
+    counter = metrics.counter(Word.RIDES, unit=Word.METERS)
+    counter.add(3, {Word.ZONE: Zone.EU, "level": Level.LOW})
+    rides = increase(
+        Word.RIDES, where={Word.ZONE: not_(Zone.EU), "level": Level.LOW}, by=(Word.ZONE,)
+    )
+    plain = increase("rides", where={"zone": not_("eu"), "level": 1}, by=("zone",))
+
+    assert counter is metrics.counter("rides", unit="meters")
+    assert [f"{it.series.metric} {it.series.unit}" for it in metrics.totals()] == ["rides meters"]
+    assert (repr(rides), rides.promql()) == (repr(plain), plain.promql())
+    assert repr(matches(Zone.EU)) == repr(matches("eu"))
 
 
 @pytest.mark.parametrize(

@@ -291,6 +291,15 @@ def test_a_range_has_what_queries_at_its_instants_return(
     )
 
 
+def test_a_range_in_whose_windows_no_slot_lies_is_refused_and_one_with_gaps_is_not():
+    store = stored([Value(counter(), at, 1, 1) for at in range(0, 600, 10)])
+
+    with pytest.raises(InvalidMetric, match=r"over: expected at least 20s: .* half as long"):
+        ranged(store, increase("requests", "10s"), 105, 305, "10s")
+    (row,) = ranged(store, increase("requests", "10s"), 105, 120, "5s").rows
+    assert row.values == (None, 1, None, 1)
+
+
 def test_a_range_reads_slots_that_its_windows_are_made_of():
     store: Any = Watched(
         stored([Value(counter(), at, 1, 1) for at in range(0, 3600, 10)], [gauge()])
@@ -390,6 +399,6 @@ def test_results_are_json_objects_without_what_json_lacks():
 
 def test_the_value_of_a_vector_is_that_of_its_only_sample():
     assert Vector(VECTOR.samples[2:], T, T, T).value == 0.25
-    for samples in (VECTOR.samples, ()):
-        with pytest.raises(UsageError, match=f"expected one sample, got {len(samples)}"):
+    for samples, hint in ((VECTOR.samples, "group by fewer"), ((), "no series that it reads")):
+        with pytest.raises(UsageError, match=f"one sample, got {len(samples)}; .*{hint}"):
             Vector(samples, T, T, T).value  # noqa: B018 - it raises

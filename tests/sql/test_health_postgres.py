@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +21,8 @@ from habitkit.backends.sqlalchemy import LATEST, AsyncSqlStore, SqlStore, upgrad
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.clock import SystemClock
 from habitkit.health import Health, checks
+from habitkit.health.top import show
+from habitkit.testing import FakeClock
 from tests.conftest import without_service
 from tests.services import PostgresServer, ServiceMissing
 
@@ -137,4 +140,31 @@ def test_the_command_checks_with_each_driver(fresh_postgres_url, capsys):
                 connection.exec_driver_sql(f"DROP TABLE {table.name} CASCADE")
         engine.dispose()
     assert main(["daily-check", "postgresql://ada:secret@127.0.0.1:1/x"]) == 2
+    assert "secret" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_the_live_view_reads_with_each_driver(ready_postgres_url, driver, monkeypatch, capsys):
+    clock = FakeClock()
+    monkeypatch.setattr(SystemClock, "now", lambda _: clock.now())
+    with HabitKit.open(ready_postgres_url, clock=clock, metrics=True) as kit:
+        kit.events.record("ada", "noted")
+        kit.metrics.flush()
+    clock.advance(seconds=10)
+
+    def wait(seconds: float) -> None:
+        clock.advance(seconds=seconds)
+        if clock.now() - FakeClock().now() > timedelta(minutes=7):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(show.__kwdefaults__, "wait", wait)
+    url = make_url(ready_postgres_url).set(drivername=f"postgresql+{driver}")
+    text = url.render_as_string(hide_password=False)
+    assert main(["top", text, "--json", "--every", "300"]) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["at"] == "2026-01-01T08:00:10+00:00"
+    assert [it["action"] for it in first["actions"]] == ["events.record"]
+    assert second == first | {"at": "2026-01-01T08:05:10+00:00", "actions": []}
+    assert main(["top", text, "--once", "--schema", "elsewhere"]) == 2
+    assert main(["top", "postgresql://ada:secret@127.0.0.1:1/x", "--once"]) == 2
     assert "secret" not in capsys.readouterr().err

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -65,10 +66,10 @@ KIND = (
 Run = Callable[[str], list[tuple[Any, ...]]]
 
 
-def blocks(heading: str) -> list[str]:
-    """Return the statements under a heading of the page, block by block."""
-    page = PAGE.read_text("utf-8")
-    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+def blocks(heading: str, page: Path = PAGE) -> list[str]:
+    """Return the statements under a heading of a page, block by block."""
+    text = page.read_text("utf-8")
+    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
     return re.findall(r"^```postgresql\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
 
 

@@ -30,7 +30,7 @@ def values_of_alerts() -> Iterator[object]:
     sent: list[Notification] = []
     receivers = [Receiver("ops", sent.append, wait_seconds=0)]
     kit = habitkit.testing.kit(metrics=True, alerts=AlertSettings([group], receivers))
-    kit.metrics.counter("fails").add(5, {"zone": "eu"})
+    kit.metrics.counter("fails").add(5, {"zone": "eu"}, exemplar={"trace_id": "a"})
     kit.clock.advance(minutes=1)
     now = kit.clock.now()
     yield kit.alerts.evaluate()
@@ -53,6 +53,7 @@ def values_of_alerts() -> Iterator[object]:
     yield from (matrix, *matrix.rows)
     yield from kit.metrics.totals()
     yield from (it.series for it in kit.metrics.totals())
+    yield from (each for it in kit.metrics.totals() for each in it.exemplars)
     yield from (SeriesTier(10, 60),)
     health = kit.health("deep")
     yield from (health, *health.checks.values(), health.response(details=True))

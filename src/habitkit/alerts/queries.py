@@ -22,16 +22,19 @@ from habitkit.alerts.settings import AlertSettings
 from habitkit.alerts.silences import current_silences
 from habitkit.alerts.store import ALERTS
 from habitkit.journal.domain.rules import event_cursor
+from habitkit.metrics.domain.series import labels_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from habitkit.alerts.domain.model import AlertState
-    from habitkit.alerts.domain.rules import Alert, AlertGroup
+    from habitkit.alerts.domain.rules import Alert
+    from habitkit.alerts.domain.silences import Silence
     from habitkit.journal.domain.model import StoredEvent
     from habitkit.transaction import Transaction
 
-__all__ = ["active", "history", "status"]
+__all__ = ["active", "active_in_store", "history", "status"]
 
 
 def active(tx: Transaction, match: Mapping[str, Any] | None = None) -> list[ActiveAlert]:
@@ -54,10 +57,28 @@ def active(tx: Transaction, match: Mapping[str, Any] | None = None) -> list[Acti
         states = load_states(tx.port(ALERTS).group(group.name))
         for rule in group.rules:
             state = states.get(rule.key, RuleState())
-            for labels, alert in sorted(state.alerts.items(), key=lambda item: item[0]):
-                if alert.phase != "resolved" and meets(conditions, labels):
-                    silenced = is_silenced(labels, silences, tx.now)
-                    found.append(_active(group, alert, silenced=silenced))
+            of_rule = _active_of(group.name, state, silences, tx.now)
+            found += [it for it in of_rule if meets(conditions, labels_of(it.labels))]
+    return found
+
+
+def active_in_store(tx: Transaction) -> list[tuple[ActiveAlert, datetime]]:
+    """Return what is pending or firing in all groups of the store, whatever the kit's settings.
+
+    Args:
+        tx: The transaction.
+
+    Returns:
+        The alerts by group, each with the instant of the group's last evaluation.
+    """
+    silences = current_silences(tx)
+    found = []
+    for name in sorted(tx.port(ALERTS).evaluated()):
+        row = tx.port(ALERTS).group(name)
+        if row is not None:
+            for state in load_states(row).values():
+                of_rule = _active_of(name, state, silences, tx.now)
+                found += [(it, row.evaluated_at) for it in of_rule]
     return found
 
 
@@ -78,10 +99,19 @@ def status(tx: Transaction) -> AlertStatus:
     return AlertStatus(tuple(groups), tuple(receivers))
 
 
-def _active(group: AlertGroup, alert: AlertState, *, silenced: bool) -> ActiveAlert:
+def _active_of(
+    group: str, state: RuleState, silences: list[Silence], now: datetime
+) -> Iterator[ActiveAlert]:
+    """Yield the alerts of a rule that are pending or firing, by their labels."""
+    for labels, alert in sorted(state.alerts.items(), key=lambda item: item[0]):
+        if alert.phase != "resolved":
+            yield _active(group, alert, silenced=is_silenced(labels, silences, now))
+
+
+def _active(group: str, alert: AlertState, *, silenced: bool) -> ActiveAlert:
     labels = dict(alert.labels)
     return ActiveAlert(
-        group=group.name,
+        group=group,
         alert=labels[ALERTNAME],
         labels=labels,
         phase=alert.phase,

@@ -150,8 +150,12 @@ class Senders:
                 job.outcomes[:] = [Outcome(job.notifications[0], _STILL_BUSY)]
                 continue
             sent = [it.notification.id for it in last.outcomes if not it.error] if last else []
-            begun.append(_Sending(job, sent))
-            self._last[job.receiver.name] = begun[-1]
+            try:
+                begun.append(_Sending(job, sent))
+            except RuntimeError as error:  # there can be no more threads
+                job.outcomes[:] = [Outcome(job.notifications[0], reason(error))]
+            else:
+                self._last[job.receiver.name] = begun[-1]
         for sending in begun:
             sending.wait(timeout_seconds - elapsed(), timeout_seconds)
 

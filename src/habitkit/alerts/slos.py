@@ -123,7 +123,7 @@ def slo(
         >>> [rule.labels["window"] for rule in AlertGroup("pages", pages.rules).rules]
         ['1h', '6h', '3d']
     """
-    checked_name("name", name)
+    name = checked_name("name", name)
     given = [it is not None for it in (bad, total, slow, below)]
     if given not in ([True, True, False, False], [False, False, True, True]):
         expected = "either bad= and total=, or slow= and below="
@@ -150,8 +150,11 @@ def budget(of: Slo) -> Expression:
 
     It is negative once more is spent, and NaN if there was no event.
     """
-    spent = of.bad_share(f"{of.period_days}d") / float(f"{1 - of.objective:.12g}")
-    return 1 - spent
+    over = f"{of.period_days}d"
+    share = of.bad_share(over)
+    if of.below is None:  # before the first bad event there is no counter of them
+        share |= 0 * of.events(over) / of.events(over)
+    return 1 - share / float(f"{1 - of.objective:.12g}")
 
 
 def _selector(what: str, given: Any) -> Selector:

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from itertools import accumulate
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -18,16 +18,15 @@ from habitkit.metrics.errors import InvalidMetric
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from habitkit.metrics.domain.series import Kind, Labels
+    from habitkit.metrics.domain.exemplars import Exemplar
+    from habitkit.metrics.domain.series import Kind
     from habitkit.metrics.domain.totals import Total
 
 __all__ = [
     "Bounds",
-    "Exemplar",
     "Family",
     "as_double",
     "bounds_of",
-    "exemplars_of",
     "families_of",
     "newest_by_bound",
 ]
@@ -48,31 +47,6 @@ _MOST_BOUNDS = 200
 _SIDE = 1 << 16  # more than any index of a bucket, either sign
 
 _log = _logging.logger("metrics")
-
-
-class Exemplar(Protocol):
-    """A recorded value and what it was recorded for, such as a trace.
-
-    Attributes:
-        attributes: Names and texts, such as the trace's id.
-        value: What was recorded.
-        at_ns: When: nanoseconds since 1970.
-    """
-
-    @property
-    def attributes(self) -> Labels:
-        """Names and texts."""
-        ...
-
-    @property
-    def value(self) -> float:
-        """What was recorded."""
-        ...
-
-    @property
-    def at_ns(self) -> int:
-        """When."""
-        ...
 
 
 class Bounds:
@@ -212,12 +186,6 @@ def as_double(value: float) -> float:
         return float(value)
     except OverflowError:
         return inf if value > 0 else -inf
-
-
-def exemplars_of(total: Total) -> Sequence[Exemplar]:
-    """Return the exemplars of a series."""
-    found: Sequence[Exemplar] = getattr(total, "exemplars", ())
-    return found
 
 
 def newest_by_bound(bounds: Bounds, exemplars: Sequence[Exemplar]) -> Mapping[int, Exemplar]:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING
 
-from habitkit.contrib._prometheus_families import as_double, exemplars_of, newest_by_bound
+from habitkit.contrib._prometheus_families import as_double, newest_by_bound
 from habitkit.metrics.domain.encoding import to_signed, to_varint, to_varints
 from habitkit.metrics.domain.points import GaugePoint
 from habitkit.metrics.domain.sketch import ZERO, Sketch
@@ -23,7 +23,8 @@ from habitkit.metrics.domain.sketch import ZERO, Sketch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from habitkit.contrib._prometheus_families import Exemplar, Family
+    from habitkit.contrib._prometheus_families import Family
+    from habitkit.metrics.domain.exemplars import Exemplar
     from habitkit.metrics.domain.totals import Total
 
 __all__ = ["encoded"]
@@ -54,12 +55,12 @@ def _metric(family: Family, total: Total) -> bytes:
     """Write a ``Metric``: its labels and its value."""
     labels, value = _labels(total.series.attributes), total.value
     if isinstance(value, Sketch):
-        exemplars = newest_by_bound(family.bounds, exemplars_of(total))
+        exemplars = newest_by_bound(family.bounds, total.exemplars)
         return labels + _message(7, _histogram(family, value, exemplars))
     if isinstance(value, GaugePoint):
         return labels + _message(2, _double(1, value.last))
     counter = _double(1, value)
-    newest = max(exemplars_of(total), key=lambda it: it.at_ns, default=None)
+    newest = max(total.exemplars, key=lambda it: it.at_ns, default=None)
     return labels + _message(3, counter + (b"" if newest is None else _exemplar(2, newest)))
 
 

@@ -26,6 +26,7 @@ _LABEL = re.compile(r"(?:\$labels|\.Labels)\.([A-Za-z_]\w*)", re.ASCII)
 _PRINTF = re.compile(
     r'printf\s+"%(-?)([+ ]?)(0?)([1-9][0-9]?)?(\.[0-9]{1,2})?([eEfFgGsv])"', re.ASCII
 )
+_VALUE = "value"
 _VALUES = {"$value", ".Value"}
 _HUMANIZED = {
     "humanize": "{value:.4g}",
@@ -56,7 +57,7 @@ def to_template(text: str, labels: Mapping[str, str] | None = None) -> Template:
         labels: What is written in place of some fields: the labels of the rule, as ``$labels`` has
             those of the sample alone.
     """
-    constants = labels or {}
+    constants = {name: value for name, value in (labels or {}).items() if name != _VALUE}
     written: list[str] = []
     lost: list[str] = []
     for literal, name, spec, _ in Formatter().parse(text):
@@ -66,8 +67,8 @@ def to_template(text: str, labels: Mapping[str, str] | None = None) -> Template:
         if name in constants:
             written.append(_literal(format(constants[name], spec or "")))
             continue
-        subject = "$value" if name == "value" else f"$labels.{name}"
-        function = _function_of(spec or "", is_number=name == "value")
+        subject = "$value" if name == _VALUE else f"$labels.{name}"
+        function = _function_of(spec or "", is_number=name == _VALUE)
         if function is None:
             lost.append(f"{{{name}:{spec}}}")
         written.append(f"{{{{ {subject} | {function} }}}}" if function else f"{{{{ {subject} }}}}")
@@ -138,12 +139,12 @@ def _field_of(action: str) -> str | None:
     if subject in _VALUES:
         if function in _HUMANIZED:
             return _HUMANIZED[function]
-        name = "value"
-    elif (label := _LABEL.fullmatch(subject)) and label.group(1) != "value":
+        name = _VALUE
+    elif (label := _LABEL.fullmatch(subject)) and label.group(1) != _VALUE:
         name = label.group(1)
     else:
         return None
-    spec = _spec_of(function, is_number=name == "value") if function else ""
+    spec = _spec_of(function, is_number=name == _VALUE) if function else ""
     return None if spec is None else f"{{{name}:{spec}}}" if spec else f"{{{name}}}"
 
 

@@ -8,6 +8,7 @@ be a receiver. Both need nothing but the standard library.
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ _INTERVALS_TO_END = 4
 _NEVER = "0001-01-01T00:00:00Z"
 _OFFSET, _PRIME = 0xCBF29CE484222325, 0x100000001B3  # FNV-1a of 64 bits
 _SEPARATOR = b"\xff"
+_SENT = re.compile(r"https?://[^\s/?#]+([!-~]*)", re.IGNORECASE)
+"""An address that can be sent: what is behind the host is ASCII without spaces."""
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -141,12 +144,13 @@ class _Webhook:
 
 def _pushed(alert: AlertState, ends: datetime) -> dict[str, Any]:
     """Return an alert as the API takes it."""
-    is_resolved = _is_resolved(alert)
+    ends = (alert.resolved_at or ends) if _is_resolved(alert) else ends
+    starts = min(alert.fired_at or alert.active_at, ends)  # of a clock that was set back
     return {
         "labels": dict(alert.labels),
         "annotations": _annotations(alert),
-        "startsAt": _time(alert.fired_at or alert.active_at),
-        "endsAt": _time((alert.resolved_at or ends) if is_resolved else ends),
+        "startsAt": _time(starts),
+        "endsAt": _time(ends),
     }
 
 
@@ -211,9 +215,13 @@ def _checked(url: Any) -> str:
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
         is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        has_user = parts.username is not None
     except ValueError:  # of brackets or the port
-        is_one = False
-    if not is_one:
+        is_one = has_user = False
+    if has_user:
+        expected = 'no user in it; give headers={"Authorization": "Basic ..."}'
+        raise InvalidInput("url", given="an address with a user", expected=expected)
+    if not is_one or not _SENT.fullmatch(url):
         expected = "an address such as http://127.0.0.1:9093"
         raise InvalidInput("url", given=url, expected=expected)
     return str(url)

@@ -36,7 +36,6 @@ from prometheus_client.utils import floatToGoString
 from habitkit.contrib._prometheus_families import (
     as_double,
     bounds_of,
-    exemplars_of,
     families_of,
     newest_by_bound,
 )
@@ -46,7 +45,8 @@ from habitkit.metrics.domain.sketch import Sketch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from habitkit.contrib._prometheus_families import Exemplar, Family
+    from habitkit.contrib._prometheus_families import Family
+    from habitkit.metrics.domain.exemplars import Exemplar
     from habitkit.metrics.domain.totals import Total
 
 __all__ = ["Exposition", "HabitkitCollector", "HasTotals", "exposition"]
@@ -211,11 +211,11 @@ def _metric(family: Family) -> Metric:
         labels = dict(total.series.attributes)
         value = total.value
         if isinstance(value, Sketch):
-            metric.samples += _histogram(family, texts, labels, value, exemplars_of(total))
+            metric.samples += _histogram(family, texts, labels, value, total.exemplars)
         elif isinstance(value, GaugePoint):
             metric.samples.append(Sample(family.name, labels, value.last))
         else:
-            newest = max(exemplars_of(total), key=lambda it: it.at_ns, default=None)
+            newest = max(total.exemplars, key=lambda it: it.at_ns, default=None)
             name = f"{family.name}_total"
             metric.samples.append(Sample(name, labels, as_double(value), None, _exemplar(newest)))
     return metric

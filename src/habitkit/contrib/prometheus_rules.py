@@ -31,6 +31,7 @@ __all__ = ["dump_rules", "load_rules"]
 _LONGEST = 5_000_000
 _GROUP = {"name", "rules", "interval", "limit", "query_offset"}
 _RULE = {"alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
+_BREAKS = re.compile("[\x85\u2028\u2029]")
 _ANNOTATIONS = {"summary", "description", "runbook_url"}
 
 
@@ -54,7 +55,7 @@ def dump_rules(
         YAML.
 
     Raises:
-        InvalidInput: If Prometheus lacks something that a rule needs.
+        InvalidInput: If Prometheus lacks something that a rule needs, or two groups have one name.
 
     Example:
         >>> from habitkit.alerts import Alert, AlertGroup
@@ -76,19 +77,29 @@ def dump_rules(
         <BLANKLINE>
     """
     series, lost, written = [*built_in_series(), *known], [], []
+    names = set[str]()
     for group in groups:
+        if group.name in names:
+            expected = "a different name for each group, as Prometheus wants"
+            raise InvalidInput("groups", given=group.name, expected=expected)
+        names.add(group.name)
         rules = []
         for rule in group.rules:
             rules.append(_rule(rule, series))
-            lost += [f"{json.dumps(rule.name, ensure_ascii=False)}: {it}" for it in _lost(rule)]
+            lost += [f"{json.dumps(rule.name)}: {_on_one_line(it)}" for it in _lost(rule)]
         written.append({**_settings(group), "rules": rules})
     if lost and not simplify:
         expected = "rules without until, no_data, flap and special formats, or simplify=True"
         raise InvalidInput("groups", given=", ".join(lost), expected=expected)
     head = "".join(f"# left out, as Prometheus lacks it: {it}\n" for it in lost)
-    return head + yaml.safe_dump(
-        {"groups": written}, sort_keys=False, allow_unicode=True, width=1_000_000
-    )
+    return head + _yaml({"groups": written})
+
+
+def _yaml(content: Any) -> str:
+    """Return YAML, in ASCII if there are line breaks of Unicode: PyYAML makes spaces of them."""
+    options: dict[str, Any] = {"sort_keys": False, "width": 1_000_000}
+    text: str = yaml.safe_dump(content, allow_unicode=True, **options)
+    return str(yaml.safe_dump(content, **options)) if _BREAKS.search(text) else text
 
 
 def _settings(group: AlertGroup) -> dict[str, Any]:
@@ -121,6 +132,11 @@ def _rule(rule: Alert, known: Iterable[Series]) -> dict[str, Any]:
 def _plain(labels: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
     """Return labels as texts without fields: Prometheus expands those of labels too."""
     return ((name, text.replace("{", "{{").replace("}", "}}")) for name, text in labels)
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text as printable ASCII, so that a comment has no line break of any kind."""
+    return text.encode("unicode_escape").decode()
 
 
 def _lost(rule: Alert) -> list[str]:
@@ -162,7 +178,8 @@ def load_rules(
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = name if mark is None else f"{name}:{mark.line + 1}"
-        given = getattr(error, "problem", None) or "too many levels"
+        why = (getattr(error, name, None) for name in ("problem", "reason"))
+        given = next(filter(None, why), "too many levels")
         raise InvalidInput(place, given=given, expected="a document in YAML") from error
     file = _File(name, parse)
     if root is None:

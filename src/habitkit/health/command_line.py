@@ -14,7 +14,7 @@ from habitkit.errors import ConfigurationError
 if TYPE_CHECKING:
     from habitkit.health.domain.daily import DailyReport
 
-__all__ = ["audit_key", "write_report"]
+__all__ = ["audit_key", "reason_of", "write_report"]
 
 
 def audit_key(name: str | None) -> bytes | None:
@@ -30,6 +30,11 @@ def audit_key(name: str | None) -> bytes | None:
     except OSError as error:
         msg = f"audit key: expected a file that can be read, got {name!r}: {error.strerror}"
         raise ConfigurationError(msg) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return one line about why a database cannot be read, without the statement."""
+    return " ".join(str(getattr(error, "orig", error)).split())
 
 
 def write_report(report: DailyReport, *, as_json: bool) -> int:

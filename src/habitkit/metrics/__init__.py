@@ -6,6 +6,7 @@ from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from habitkit.metrics.async_metrics import AsyncMetrics
+    from habitkit.metrics.domain.exemplars import Exemplar
     from habitkit.metrics.domain.expressions import Expression
     from habitkit.metrics.domain.functions import (
         absent,
@@ -47,6 +48,7 @@ __all__ = [
     "AsyncMetrics",
     "Counter",
     "Distribution",
+    "Exemplar",
     "Expression",
     "FoldedAttribute",
     "Gauge",
@@ -86,7 +88,7 @@ __all__ = [
 
 _MODULES = (
     "errors",
-    *(f"domain.{name}" for name in ("series", "sketch", "tiers", "totals")),
+    *(f"domain.{name}" for name in ("series", "sketch", "tiers", "totals", "exemplars")),
     "metrics",
     "options",
     "instruments",

@@ -18,7 +18,7 @@ from habitkit.metrics.errors import InvalidMetric, MetricConflict
 from habitkit.metrics.exporting import Exporting
 from habitkit.metrics.instruments import Counter, Distribution, Gauge, Instrument
 from habitkit.metrics.options import FoldedAttribute, expect_options
-from habitkit.metrics.recording import Recorder
+from habitkit.metrics.recorder import Recorder
 from habitkit.metrics.steps import MetricsSteps
 from habitkit.plugins import memory_series
 
@@ -160,7 +160,8 @@ class BaseMetrics:
             for record in instrument.records():
                 total = record.total()
                 if total is not None:
-                    found.append(Total(record.series, instrument.description, total))
+                    description, exemplars = instrument.description, record.exemplars()
+                    found.append(Total(record.series, description, total, exemplars))
         found.sort(key=lambda it: (it.series.metric, it.series.attributes))
         return found
 
@@ -243,8 +244,7 @@ class BaseMetrics:
 
     def _instrument(self, kind: type[I], name: str, unit: str, description: str, **more: Any) -> I:
         """Return the instrument of a name, the same at each call."""
-        metric_name(name)
-        text_of_unit(unit)
+        name, unit = metric_name(name), text_of_unit(unit)
         with self._lock:
             found = self._instruments.get(name)
             if found is None:

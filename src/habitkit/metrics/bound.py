@@ -14,7 +14,10 @@ from habitkit.metrics.domain.tiers import slot_of
 from habitkit.metrics.recording import SeriesRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
+
+    Attributes = Mapping[str, Any]
 
 __all__ = ["BoundCounter", "BoundDistribution", "BoundGauge"]
 
@@ -31,15 +34,19 @@ class BoundCounter(SeriesRecord):
         super().after_fork()
         self._outside: float | None = None
 
-    def add(self, amount: float = 1, *, at: datetime | None = None) -> None:
+    def add(
+        self, amount: float = 1, *, at: datetime | None = None, exemplar: Attributes | None = None
+    ) -> None:
         """Add an amount, at least 0.
 
         Args:
             amount: How much.
             at: When it happened, within the last 2 hours; now by default.
+            exemplar: What for, such as ``{"trace_id": "4bf92f3577b34da6"}``: at most 128
+                characters.
         """
-        if at is not None:
-            self._record_at(amount, at)
+        if at is not None or exemplar is not None:
+            self._record_with(amount, at, exemplar)
             return
         pending = self._pending
         pending.append(amount)
@@ -106,7 +113,7 @@ class BoundGauge(SeriesRecord):
     def set(self, value: float, *, at: datetime | None = None) -> None:
         """Set the value; ``at`` as for a counter."""
         if at is not None:
-            self._record_at(value, at)
+            self._record_with(value, at, None)
             return
         pending = self._pending
         pending.append(value)
@@ -201,10 +208,12 @@ class BoundDistribution(SeriesRecord):
 
     __slots__ = ()
 
-    def record(self, value: float, *, at: datetime | None = None) -> None:
-        """Record a value; ``at`` as for a counter."""
-        if at is not None:
-            self._record_at(value, at)
+    def record(
+        self, value: float, *, at: datetime | None = None, exemplar: Attributes | None = None
+    ) -> None:
+        """Record a value; ``at`` and ``exemplar`` as for a counter."""
+        if at is not None or exemplar is not None:
+            self._record_with(value, at, exemplar)
             return
         pending = self._pending
         pending.append(value)

@@ -13,7 +13,7 @@ from habitkit.metrics.bound import BoundCounter, BoundDistribution, BoundGauge
 from habitkit.metrics.domain.names import attribute_texts
 from habitkit.metrics.domain.series import Labels, Series
 from habitkit.metrics.errors import InvalidMetric
-from habitkit.metrics.recording import Recorder, SeriesRecord
+from habitkit.metrics.recording import SeriesRecord
 from habitkit.metrics.timer import Timer
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from habitkit.metrics.domain.cardinality import Caps
     from habitkit.metrics.domain.series import Across, Kind
+    from habitkit.metrics.recorder import Recorder
 
     Attributes = Mapping[str, Any]
 
@@ -138,6 +139,7 @@ class Counter(Instrument[BoundCounter]):
         attributes: Attributes | None = None,
         *,
         at: datetime | None = None,
+        exemplar: Attributes | None = None,
     ) -> None:
         """Add an amount. It never raises: what cannot be recorded is dropped and counted.
 
@@ -145,6 +147,8 @@ class Counter(Instrument[BoundCounter]):
             amount: How much, at least 0.
             attributes: Names and texts, such as ``{"zone": "eu"}``.
             at: When it happened, within the last 2 hours; now by default.
+            exemplar: What for, such as ``{"trace_id": "4bf92f3577b34da6"}``, for exporters: at most
+                128 characters. Of each power of two the newest is kept, and 16 of a series.
         """
         try:
             record = self._known[tuple(attributes.items()) if attributes else ()]
@@ -153,10 +157,10 @@ class Counter(Instrument[BoundCounter]):
             if found is None:
                 return
             record = found
-        if at is None:
+        if at is None and exemplar is None:
             record.add(amount)
         else:
-            record.add(amount, at=at)
+            record.add(amount, at=at, exemplar=exemplar)
 
     def observe_total(self, total: float, attributes: Attributes | None = None) -> None:
         """Take the present value of a counter that is kept elsewhere.
@@ -256,7 +260,12 @@ class Distribution(Instrument[BoundDistribution]):
         super().__init__(name, unit, description, recorder, caps)
 
     def record(
-        self, value: float, attributes: Attributes | None = None, *, at: datetime | None = None
+        self,
+        value: float,
+        attributes: Attributes | None = None,
+        *,
+        at: datetime | None = None,
+        exemplar: Attributes | None = None,
     ) -> None:
         """Record a value; arguments as for a counter."""
         try:
@@ -266,12 +275,14 @@ class Distribution(Instrument[BoundDistribution]):
             if found is None:
                 return
             record = found
-        if at is None:
+        if at is None and exemplar is None:
             record.record(value)
         else:
-            record.record(value, at=at)
+            record.record(value, at=at, exemplar=exemplar)
 
-    def time(self, attributes: Attributes | None = None) -> Timer:
+    def time(
+        self, attributes: Attributes | None = None, *, exemplar: Attributes | None = None
+    ) -> Timer:
         """Record how many seconds a block or a function takes, whether it raises or not.
 
         It is a context manager and a decorator, of plain and of async functions. Each block asks
@@ -284,4 +295,4 @@ class Distribution(Instrument[BoundDistribution]):
             @load.time()
             async def page(): ...
         """
-        return Timer(self, attributes, self._ticks)
+        return Timer(self, attributes, exemplar, self._ticks)

@@ -19,62 +19,24 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from habitkit.clock import instant
+from habitkit.metrics.domain.exemplars import Exemplar, Exemplars, exemplar_texts
 from habitkit.metrics.domain.tiers import slot_of, writable_from
 from habitkit.metrics.errors import InvalidMetric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from habitkit.metrics.domain.series import Labels, Series
-    from habitkit.metrics.domain.tiers import SeriesTier
+    from habitkit.metrics.recorder import Recorder
 
-__all__ = [
-    "MOST_PENDING",
-    "Recorder",
-    "SeriesRecord",
-]
+__all__ = ["SeriesRecord"]
 
-MOST_PENDING = 512
 _MOST_SLOTS = 60
 _NS = 1_000_000_000
 _HOUR = 3600
 _LATEST_SECONDS = 2 * _HOUR
 _EARLIEST_SECONDS = 60
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Recorder:
-    """What the records of one ``Metrics`` share.
-
-    Attributes:
-        tiers: The tiers of the store.
-        step: The length of a slot in seconds.
-        most_pending: At how many entries a list is folded.
-        now_ns: The wall clock, in nanoseconds since 1970.
-        drop: Is called with the metric, the reason and the error for what is not recorded; a strict
-            one raises the error.
-        folded: Is called with the metric, the attributes and those that they were replaced by.
-        exports: Whether exporters want to know what was recorded since the last flush.
-    """
-
-    def __init__(
-        self,
-        tiers: Sequence[SeriesTier],
-        now_ns: Callable[[], int],
-        drop: Callable[[str, str, InvalidMetric], None],
-        folded: Callable[[str, Labels, Labels], None],
-        *,
-        strict: bool,
-        exports: bool = False,
-    ) -> None:
-        """Keep them; a strict one folds each entry at once, so that the call raises."""
-        self.tiers = tiers
-        self.step = tiers[0].step_seconds
-        self.now_ns = now_ns
-        self.drop = drop
-        self.folded = folded
-        self.exports = exports
-        self.most_pending = 1 if strict else MOST_PENDING
 
 
 class _Slot:
@@ -98,6 +60,7 @@ class SeriesRecord:
     """
 
     __slots__ = (
+        "_exemplars",
         "_lock",
         "_most_pending",
         "_older",
@@ -128,6 +91,7 @@ class SeriesRecord:
         self._slots: dict[int, _Slot] = {}
         self._older: dict[int, _Slot] = {}
         self._released = 0
+        self._exemplars: Exemplars | None = None
         self._total = self._nothing()
         self._unexported = self._nothing()
         self.registered_at = 0
@@ -200,23 +164,52 @@ class SeriesRecord:
                 total = self._merged(total, it.value)
             return total
 
-    def _record_at(self, value: Any, at: object) -> None:
-        """Record a value in the slot of an instant, unless that is too long ago or to come."""
+    def exemplars(self) -> tuple[Exemplar, ...]:
+        """Return the exemplars since the start of the process."""
+        with self._lock:
+            return () if self._exemplars is None else self._exemplars.all()
+
+    def _record_with(self, value: Any, at: object, exemplar: Any) -> None:
+        """Record a value at an instant, or with an exemplar, or both."""
+        about = None if exemplar is None else self._exemplar_texts(exemplar)
+        at_ns = self._recorder.now_ns() if at is None else self._instant(at)
+        if at_ns is None:
+            return
+        now = self._recorder.now_ns() // _NS
+        with self._lock:
+            late = at is not None and at_ns // _NS < slot_of(now, self._recorder.step)
+            accepted = self._take([value], at_ns, late=late)
+            if accepted and about is not None:
+                if self._exemplars is None:
+                    self._exemplars = Exemplars()
+                self._exemplars.add(Exemplar(about, accepted[0], at_ns))
+
+    def _exemplar_texts(self, exemplar: Any) -> Labels | None:
+        """Return what an exemplar says; None if that cannot be kept."""
+        try:
+            return exemplar_texts(exemplar)
+        except InvalidMetric as error:
+            self._drop("exemplar", error)
+        except Exception as failure:  # noqa: BLE001 - the host's mapping may raise anything
+            self._drop("exemplar", self._bad(failure, "an exemplar such as {'trace_id': '4bf92f'}"))
+        return None
+
+    def _instant(self, at: object) -> int | None:
+        """Return an instant in nanoseconds; None if it is too long ago or to come, or is none."""
         try:
             at_ns = (instant(at) - _EPOCH) // timedelta(microseconds=1) * 1000
         except Exception:  # noqa: BLE001 - such as pandas.NaT, a datetime that raises
             expected = "an aware datetime such as datetime.now(UTC)"
             self._drop("not_an_instant", InvalidMetric("at", given=at, expected=expected))
-            return
+            return None
         second, now = at_ns // _NS, self._recorder.now_ns() // _NS
         oldest = max(now - _LATEST_SECONDS, writable_from(now, self._recorder.tiers))
         if not oldest <= second <= now + _EARLIEST_SECONDS:
             reason = "too_late" if second < now else "too_early"
             expected = f"an instant of the last {now - oldest} seconds, or of the next 60"
-            self._drop(reason, InvalidMetric("at", given=second, expected=expected))
-            return
-        with self._lock:
-            self._take([value], at_ns, late=second < slot_of(now, self._recorder.step))
+            self._drop(reason, InvalidMetric("at", given=at, expected=expected))
+            return None
+        return at_ns
 
     def _fold(self) -> None:
         """Do it, while the lock is held."""
@@ -226,7 +219,8 @@ class SeriesRecord:
             del pending[:count]
             self._take(values, self._recorder.now_ns())
 
-    def _take(self, values: list[Any], at_ns: int, *, late: bool = False) -> None:
+    def _take(self, values: list[Any], at_ns: int, *, late: bool = False) -> list[Any]:
+        """Record values in the slot of an instant, and return those that could be."""
         accepted = self._accepted(values)
         if accepted:
             it = self._slot_at(at_ns // _NS, late=late)
@@ -235,6 +229,7 @@ class SeriesRecord:
             if self._recorder.exports:
                 self._unexported = self._with(self._unexported, accepted, at_ns)
             self._limit_slots()
+        return accepted
 
     def _slot_at(self, second: int, *, late: bool = False) -> _Slot:
         """Return the slot of an instant."""

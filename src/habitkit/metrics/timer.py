@@ -26,11 +26,16 @@ class Timer:
     """Records how many seconds a block or a function takes: see ``Distribution.time``."""
 
     def __init__(
-        self, into: Distribution, attributes: Attributes | None, ticks: Callable[[], int]
+        self,
+        into: Distribution,
+        attributes: Attributes | None,
+        exemplar: Attributes | None,
+        ticks: Callable[[], int],
     ) -> None:
         """Keep where to record."""
         self._into = into
         self._attributes = attributes
+        self._exemplar = exemplar
         self._ticks = ticks
         self._started: list[int] = []
 
@@ -72,4 +77,5 @@ class Timer:
         return timed  # type: ignore[no-any-return]
 
     def _record(self, began: int) -> None:
-        self._into.record((self._ticks() - began) / _NS, self._attributes)
+        taken = (self._ticks() - began) / _NS
+        self._into.record(taken, self._attributes, exemplar=self._exemplar)

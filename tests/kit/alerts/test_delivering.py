@@ -120,6 +120,29 @@ def test_a_receiver_that_hangs_stops_no_other_and_is_not_called_again(store: Sto
     assert world.alerts.status().receivers[0].waiting == 0
 
 
+def test_a_receiver_that_gets_no_thread_stops_no_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def start_others(thread: threading.Thread) -> None:
+        if thread.name == "habitkit-alerts-ops":
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        start(thread)
+
+    inbox, other = Inbox(), Inbox()
+    world = world_of(store, receiver(inbox), receiver(other, "other"))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start_others)
+        (failure,) = world.evaluate(6).failures
+
+    assert (failure.id, failure.error) == ("ops", "RuntimeError: can't start new thread")
+    assert (inbox.told, other.told) == ([], [FIRING])
+    world.evaluate(seconds=15)
+    assert inbox.told == [FIRING]
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_receiver_that_ends_its_thread_has_not_sent(store: Store) -> None:
     def leave(_: Notification) -> None:

@@ -2,11 +2,14 @@
 
 Theory of operation, after Alertmanager (dispatch.go, and ``DedupStage`` in notify.go). A group is
 the firing alerts whose ``group_by`` labels are equal. It is looked at ``wait`` after its first
-alert, at once if that fires for longer already, and then every ``interval``. A notification is made
+alert, at once if that fires for longer already, and then every ``interval``, or every ``repeat`` if
+that is shorter. A notification is made
 
 - if an alert fires that the receiver does not know to fire,
 - if one that it knows to fire does not any more,
-- if neither is so and an alert fires: ``repeat`` after the last one was sent.
+- if neither is so and an alert fires: ``repeat`` after the last one was sent. That counts from when
+  it was made, if it was sent at once: sending takes time, and a look that is due exactly ``repeat``
+  later would else come too early, and leave it to the next.
 
 It holds all firing alerts and those that ended. One is sent before the next is made: until then it
 keeps its id, and is tried again after 10 s, 20 s and so on up to 10 minutes. Only what was sent is
@@ -81,13 +84,14 @@ def plan(
         if _is_active(alert):
             active.setdefault(_group_of(receiver, labels), {})[labels] = alert
     groups, serial, found = {}, state.serial, []
+    interval = timedelta(seconds=min(receiver.interval_seconds, receiver.repeat_seconds))
     before = _regrouped(receiver, state.groups)
     for key in sorted({*before, *active}):
         fires = active.get(key, {})
         group = before.get(key) or _new(receiver, key, fires, at)
         group = _without_silenced(_in_time(receiver, group, at), quiet)
         if group.sending is None and group.next_at <= at:
-            group = evolve(group, next_at=at + timedelta(seconds=receiver.interval_seconds))
+            group = evolve(group, next_at=at + interval)
             shown = _shown(receiver, group, fires, present, quiet, at)
             if shown is not None:
                 serial += 1
@@ -112,7 +116,8 @@ def sent(state: ReceiverState, notification_id: str, at: datetime) -> ReceiverSt
     for alert in group.sending.resolved:
         known.pop(alert.labels, None)
     again = group.again - {alert.labels for alert in group.sending.alerts}
-    after = GroupState(group.labels, group.next_at, sent_at=at, known=known, again=again)
+    sent_at = at if group.attempts else group.sending.at
+    after = GroupState(group.labels, group.next_at, sent_at=sent_at, known=known, again=again)
     return evolve(state, groups={**state.groups, group.labels: after})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from habitkit._text import storable
 from habitkit.errors import InvalidInput
 
-__all__ = ["ALERTNAME", "checked_labels", "checked_name", "is_label"]
+__all__ = ["ALERTNAME", "checked_labels", "checked_name", "is_label", "name_of"]
 
 ALERTNAME = "alertname"
 """The label that holds the name of the rule."""
@@ -29,14 +29,24 @@ def checked_name(what: str, value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME or not storable(value):
         expected = f"a text of 1 to {_LONGEST_NAME} characters, valid UTF-8 without NUL"
         raise InvalidInput(what, given=value, expected=expected)
-    return value
+    return str.__str__(value)  # of a member of an enum its value
+
+
+def name_of(value: str) -> str:
+    """Return a name, for the field ``name``.
+
+    Raises:
+        InvalidInput: If it is none.
+    """
+    return checked_name("name", value)
 
 
 def checked_labels(what: str, value: Any) -> Mapping[str, str]:
     """Return labels, sorted and unchangeable.
 
     Raises:
-        InvalidInput: If they are no mapping of names, other than ``alertname``, to texts.
+        InvalidInput: If they are no mapping of names, other than ``alertname`` and ``__name__``, to
+            texts.
     """
     if not isinstance(value, Mapping):
         expected = 'a mapping of texts to texts, such as {"severity": "page"}'
@@ -46,14 +56,15 @@ def checked_labels(what: str, value: Any) -> Mapping[str, str]:
         if not is_label(name):
             expected = "a name of ASCII letters, digits and _, which begins with no digit"
             raise InvalidInput(place, given=name, expected=expected)
-        if name == ALERTNAME:
-            expected = "any other name; it is the name of the rule by itself"
+        if name in {ALERTNAME, "__name__"}:
+            expected = "any other name: alertname is the rule's name, __name__ a metric's"
             raise InvalidInput(place, given=name, expected=expected)
         if not isinstance(text, str) or len(text) > _LONGEST_VALUE or not storable(text):
             expected = f"a text of at most {_LONGEST_VALUE} characters"
             place = f"{what}: {name}"
             raise InvalidInput(place, given=text, expected=expected)
-    return MappingProxyType(dict(sorted(value.items())))
+    texts = ((str.__str__(name), str.__str__(text)) for name, text in value.items())
+    return MappingProxyType(dict(sorted(texts)))
 
 
 def is_label(value: Any) -> bool:

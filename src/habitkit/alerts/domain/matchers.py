@@ -28,7 +28,7 @@ def checked_match(what: str, given: Any) -> Match:
     Raises:
         InvalidInput: If they are no mapping of labels to conditions.
     """
-    pairs = dict(given) if isinstance(given, tuple) else given
+    pairs = dict(given) if _is_checked(given) else given
     if not isinstance(pairs, Mapping) or len(pairs) > _MOST:
         expected = (
             'a mapping of labels to conditions, such as {"severity": one_of("page", "ticket")}'
@@ -39,7 +39,7 @@ def checked_match(what: str, given: Any) -> Match:
             place = f"a label in {what}"
             expected = "a name of ASCII letters, digits and _, which begins with no digit"
             raise InvalidInput(place, given=name, expected=expected)
-    return tuple((name, _condition(value)) for name, value in sorted(pairs.items()))
+    return tuple((str.__str__(name), _condition(it)) for name, it in sorted(pairs.items()))
 
 
 def meets(match: Match, labels: Labels) -> bool:
@@ -59,6 +59,13 @@ def match_from_dict(content: Mapping[str, Any]) -> Match:
         InvalidInput: If it is no such object.
     """
     return checked_match("match", {name: Matcher.from_json(it) for name, it in content.items()})
+
+
+def _is_checked(given: Any) -> bool:
+    return isinstance(given, tuple) and all(
+        isinstance(it, tuple) and len(it) == 2 and isinstance(it[1], Matcher)  # noqa: PLR2004
+        for it in given
+    )
 
 
 def _condition(value: Any) -> Matcher:

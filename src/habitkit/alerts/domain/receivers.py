@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from habitkit.alerts.domain.labels import checked_name, is_label
+from habitkit.alerts.domain.labels import is_label, name_of
 from habitkit.alerts.domain.matchers import Match, checked_match
 from habitkit.alerts.domain.model import AlertState
 from habitkit.errors import InvalidInput
@@ -73,7 +73,7 @@ def _group_by(given: Iterable[str]) -> tuple[str, ...]:
     if isinstance(untyped, Iterable) and not isinstance(untyped, str | bytes | Mapping):
         names = list(untyped)
         if len(names) <= _MOST_LABELS and all(map(is_label, names)):
-            return tuple(sorted(set(names)))
+            return tuple(sorted({str.__str__(name) for name in names}))
     expected = f'at most {_MOST_LABELS} names of labels, such as ("alertname", "zone")'
     raise InvalidInput("group_by", given=given, expected=expected)
 
@@ -88,14 +88,15 @@ class Receiver:
         match: Which alerts, by their labels; all of them by default.
         group_by: The labels that the alerts of one notification have in common.
         wait_seconds: How long after a group began to fire the first one is sent.
-        interval_seconds: How often it is looked whether a group has changed.
+        interval_seconds: How often it is looked whether a group has changed; every
+            ``repeat_seconds`` if those are fewer.
         repeat_seconds: How long after the last one an unchanged group that fires is sent again.
 
     Raises:
         InvalidInput: If a value is not what is expected.
     """
 
-    name: str = field()
+    name: str = field(converter=name_of)
     send: Send = field()
     match: Match = field(default=(), converter=_match)
     group_by: tuple[str, ...] = field(default=("alertname",), converter=_group_by)
@@ -105,7 +106,6 @@ class Receiver:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what is not as expected."""
-        checked_name("name", self.name)
         untyped: Any = self.send
         if not callable(untyped):
             raise InvalidInput("send", given=untyped, expected="a function of a notification")
@@ -122,7 +122,8 @@ class GroupState:
     Attributes:
         labels: The labels of the group.
         next_at: When it is looked next whether there is anything to send.
-        sent_at: When it was sent last; None if it never was.
+        sent_at: When the last one that was sent was made, or, if that was not sent at once, sent;
+            None if none was.
         known: The firing and flapping alerts that the receiver knows of, as they were sent.
         again: Those of them that were silenced since; if they fire, they are sent again.
         sending: A notification that is not sent yet.

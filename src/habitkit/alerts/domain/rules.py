@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from attrs import field, frozen
 
-from habitkit.alerts.domain.labels import checked_labels, checked_name
+from habitkit.alerts.domain.labels import checked_labels, name_of
 from habitkit.alerts.domain.templates import checked_template
 from habitkit.errors import InvalidInput
 from habitkit.metrics.domain.durations import seconds
@@ -112,7 +112,7 @@ class Alert:
         600
     """
 
-    name: str = field()
+    name: str = field(converter=name_of)
     when: Expression = field(eq=_canonical)
     for_: str | int = field(default="0s")
     keep_firing_for: str | int = field(default="0s")
@@ -125,7 +125,6 @@ class Alert:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what is not as expected."""
-        checked_name("name", self.name)
         _check_expression("when", self.when)
         if self.until is not None:
             _check_expression("until", self.until)
@@ -224,7 +223,7 @@ class AlertGroup:
         InvalidInput: If a value is not what is expected.
     """
 
-    name: str = field()
+    name: str = field(converter=name_of)
     rules: tuple[Alert, ...] = field(converter=_rules)
     every_seconds: int = field(default=60)
     limit: int = field(default=0)
@@ -232,7 +231,6 @@ class AlertGroup:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what is out of range."""
-        checked_name("name", self.name)
         for what, value, least, most in (
             ("every_seconds", self.every_seconds, 1, _LONGEST_INTERVAL),
             ("limit", self.limit, 0, 1_000_000),

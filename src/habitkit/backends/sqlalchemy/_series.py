@@ -215,7 +215,8 @@ class _PostgresSeriesRows(PostgresKnownSeriesRows, SeriesRows):
     )
     _DROP = Prepared(
         lambda _: delete(points).where(
-            tuple_(*_POINT_KEY).in_(unlocked_keys(_POINT_KEY, _in_tier()))
+            _in_tier(),  # so are the keys, but this keeps it from partitions without old points
+            tuple_(*_POINT_KEY).in_(unlocked_keys(_POINT_KEY, _in_tier())),
         ),
         only="postgresql",
     )

@@ -141,7 +141,8 @@ def matches(pattern: str) -> Matcher:
         pattern: As the module ``re`` reads it, at most 1,000 characters long. Keep to what RE2
             knows too if the expression is written as PromQL.
     """
-    return Matcher("=~", (pattern,))
+    untyped: Any = pattern
+    return Matcher("=~", (str.__str__(pattern) if isinstance(untyped, str) else untyped,))
 
 
 def checked_where(where: object, what: str = "where") -> tuple[tuple[str, Matcher], ...]:
@@ -196,7 +197,7 @@ def checked_name(name: object, what: str) -> str:
         InvalidMetric: If it is none.
     """
     if isinstance(name, str) and _NAME.fullmatch(name):
-        return name
+        return str.__str__(name)  # of a member of an enum its value
     expected = "a name of at most 100 of a-z, 0-9 and '_', that begins with a letter"
     raise InvalidMetric(what, given=name, expected=expected)
 
@@ -209,8 +210,10 @@ def _text(value: object, what: str) -> str:
     """Return the value of an attribute as it is recorded: True is ``true``."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) or (isinstance(value, int) and abs(value) <= _LARGEST):
-        return str(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int) and abs(value) <= _LARGEST:
+        return int.__repr__(value)
     expected = "a text, an int, a bool, or one of not_(), one_of() and matches()"
     raise InvalidMetric(what, given=value, expected=expected)
 

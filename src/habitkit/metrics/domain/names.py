@@ -33,7 +33,7 @@ def metric_name(value: object) -> str:
     if value.endswith("_total"):
         expected = "a name without _total, which exporters append"
         raise InvalidMetric("name", given=value, expected=expected)
-    return value
+    return str.__str__(value)  # of an enum of texts the text, as it is written
 
 
 def text_of_unit(value: Any) -> str:
@@ -43,7 +43,7 @@ def text_of_unit(value: Any) -> str:
         InvalidMetric: If it is none.
     """
     if isinstance(value, str) and (not value or _NAME.fullmatch(value)):
-        return value
+        return str.__str__(value)
     raise InvalidMetric("unit", given=value, expected=f"an empty text, or {_A_NAME}")
 
 

@@ -61,10 +61,11 @@ class Vector:
         """
         if len(self.samples) == 1:
             return self.samples[0].value
-        msg = (
-            f"the value of a vector was asked for: expected one sample, got {len(self.samples)}; "
-            "read its samples, or group by fewer attributes"
-        )
+        hint = "read its samples, or group by fewer attributes"
+        if not self.samples:
+            hint = "no series that it reads has a value in its window"
+        found = len(self.samples)
+        msg = f"the value of a vector was asked for: expected one sample, got {found}; {hint}"
         raise UsageError(msg)
 
     def to_dict(self) -> dict[str, Any]:

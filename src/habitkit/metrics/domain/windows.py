@@ -119,7 +119,7 @@ def reads_of(
         step = _finest(first - over, now, tiers)
         return recent, Read(ceiling(first - over, step), recent.end, step, step)
     step = _finest(first - over, now, tiers)
-    if over < step or (instants.is_single and ceiling(first - over, step) >= slot_of(first, step)):
+    if over < step or _covers_no_slot(over, range(first, last + 1, instants.step), step):
         least = step if over < step else 2 * step
         expected = f"at least {text_of(least)}: the slots that are kept of that time are this long"
         expected = expected if over < step else expected.replace("this", "half as")
@@ -133,6 +133,11 @@ def reads_of(
     )
     grid = max((step, *fitting))
     return (Read(ceiling(first - over, grid), min(slot_of(last, grid), newest), grid, grid),)
+
+
+def _covers_no_slot(over: int, ends: range, step: int) -> bool:
+    """Return whether no window of this length has a whole slot in it, whichever its end is."""
+    return over < 2 * step and all(ceiling(at - over, step) >= slot_of(at, step) for at in ends)
 
 
 def ceiling(at: int, step: int) -> int:
