@@ -107,10 +107,10 @@ class KitMetrics:
     def _take(self, metrics: Any) -> None:
         from habitkit.metrics.observing import Observer  # noqa: PLC0415 - only where it is used
 
-        self.made = metrics
         metrics.evaluate_alerts = self._evaluate_alerts
         if self._observes:
             self._observer = Observer(metrics)
+        self.made = metrics  # last, as other threads take the observer once it is there
 
 
 def _wall_ns_of(clock: Clock) -> Callable[[], int]:

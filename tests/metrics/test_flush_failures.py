@@ -14,6 +14,7 @@ from habitkit.backends.memory.series import MemorySeries
 from habitkit.kit_metrics import KitMetrics
 from habitkit.metrics import AsyncMetrics, Metrics, increase
 from habitkit.metrics.domain.series import Series
+from habitkit.metrics.errors import InvalidMetric
 from habitkit.testing import FakeClock
 
 if TYPE_CHECKING:
@@ -111,6 +112,82 @@ def test_exporters_get_what_was_recorded_while_the_store_is_away() -> None:
     assert Exporter.increases == [1, 2]
 
 
+def test_exports_of_a_long_time_that_failed_once_get_another_try() -> None:
+    sent: list[float] = []
+
+    class Exporter:
+        name = "restarted"
+        cumulative = False
+        fails = True
+
+        def export(self, exports: Exports) -> None:
+            if self.fails:
+                raise ConnectionError
+            sent.extend(it.value for it in exports.series if it.series.metric == "runs")  # type: ignore[misc]
+
+        def close(self) -> None: ...
+
+    exporter = Exporter()
+    clock, _, metrics = make(exporters=[exporter])
+    metrics.counter("runs").add(3)
+    clock.advance(minutes=15)  # such as a machine that slept
+    metrics.flush()
+    exporter.fails = False
+    clock.advance(minutes=9)
+    metrics.flush()
+    assert sent == [3]
+
+
+async def test_what_waits_for_an_exporter_that_hangs_is_bounded_if_flushes_are_cancelled() -> None:
+    class Exporter:
+        name = "hanging"
+        cumulative = False
+
+        def __init__(self) -> None:
+            self.began = asyncio.Event()
+
+        async def export(self, _: Exports) -> None:
+            self.began.set()
+            await asyncio.Event().wait()
+
+        def close(self) -> None: ...
+
+    clock, exporter = FakeClock("2026-01-01T12:00:05Z"), Exporter()
+    metrics = AsyncMetrics(ticks=clock.ticks, wall_ns=clock.ticks, exporters=[exporter])
+    for _ in range(5):
+        exporter.began.clear()
+        flush = asyncio.create_task(metrics.flush())
+        await exporter.began.wait()
+        flush.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await flush
+        clock.advance(minutes=4)
+    assert dropped(metrics) == {("hanging", "not_exported"): 2}
+
+
+@pytest.mark.timeout(20)
+def test_a_gauge_may_read_what_a_query_returns() -> None:
+    clock, _, metrics = make()
+    metrics.counter("runs").add(3)
+    metrics.flush()
+    metrics.gauge("lately", read=lambda: metrics.query(increase("runs", "5m")).value)
+    clock.advance(seconds=10)
+    metrics.flush()
+    assert dropped(metrics) == {}
+    clock.advance(seconds=10)
+    assert metrics.query("lately").value == 3
+
+
+def test_a_read_that_fails_takes_no_late_value_from_a_strict_one() -> None:
+    clock, _, metrics = make(strict=True)
+    metrics.counter("runs").add(1, at=clock.now() - timedelta(seconds=20))
+    bad = [float("nan")]
+    metrics.gauge("waiting", read=lambda: bad.pop() if bad else 1)
+    with pytest.raises(InvalidMetric):
+        metrics.flush()
+    assert stored(clock, metrics, "runs") == 1
+
+
 @pytest.mark.timeout(20)
 def test_an_interrupted_flush_does_not_block_the_one_at_the_end() -> None:
     clock, store, metrics = make()
@@ -126,12 +203,15 @@ def test_an_interrupted_flush_does_not_block_the_one_at_the_end() -> None:
     assert stored(clock, metrics, "runs") == 3
 
 
-def test_interrupting_close_is_not_answered_with_another_error() -> None:
+def test_an_interrupted_close_raises_no_other_error_and_can_be_repeated() -> None:
     _, store, metrics = make()
     store.before = interrupted
     metrics.counter("runs").add(3)
     with pytest.raises(KeyboardInterrupt):
         metrics.close()
+    store.before = int
+    metrics.close()
+    assert store.series(["runs"])
 
 
 def test_a_cancelled_flush_does_not_replace_what_a_later_one_has_written() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime, timedelta
 from enum import Enum, IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from habitkit.metrics import Metrics, increase, maximum
+from habitkit.metrics.domain.points import GaugePoint
 from habitkit.testing import FakeClock
+
+if TYPE_CHECKING:
+    from habitkit.metrics.port import Exports
 
 BIG = 10**308
 
@@ -32,6 +37,13 @@ class Raising:
 
     def __repr__(self) -> str:
         raise RuntimeError
+
+
+class Undated(datetime):
+    """Is a datetime and has none, such as ``pandas.NaT``."""
+
+    def utcoffset(self) -> None:
+        raise ValueError
 
 
 def make(at: str = "2026-01-01T12:00:05Z", **options: Any) -> tuple[FakeClock, Metrics]:
@@ -98,8 +110,9 @@ def test_objects_that_raise_whatever_is_done_with_them_are_dropped() -> None:
     for value in (1, bad, 2):
         counter.add(value)
     counter.add(1, {"zone": bad})
+    counter.add(1, at=Undated(2026, 1, 1))
     assert totals(metrics, "runs") == {(): 3}
-    assert dropped(metrics) == {"not_a_number": 1, "attributes": 1}
+    assert dropped(metrics) == {"not_a_number": 1, "attributes": 1, "not_an_instant": 1}
 
 
 @pytest.mark.parametrize("warm", [{}, {"zone": "eu", "size": "1"}])
@@ -155,6 +168,28 @@ def test_a_gauge_goes_on_where_it_was_when_the_clock_is_set_back() -> None:
         metrics.flush()
         assert metrics.query("queue").value == 5
         assert metrics.query("level").value == 13 + n
+
+
+def test_a_late_value_of_a_gauge_is_not_exported_as_its_present_one() -> None:
+    exported: list[float] = []
+
+    class Exporter:
+        name = "kept"
+        cumulative = False
+
+        def export(self, exports: Exports) -> None:
+            gauges = (it.value for it in exports.series if it.series.metric == "queue")
+            exported.extend(it.last for it in gauges if isinstance(it, GaugePoint))
+
+        def close(self) -> None: ...
+
+    clock, metrics = make(exporters=[Exporter()])
+    gauge = metrics.gauge("queue")
+    gauge.set(5)
+    metrics.flush()
+    gauge.set(4, at=clock.now() - timedelta(minutes=1))
+    metrics.flush()
+    assert exported == [5, 5]
 
 
 def test_what_was_folded_can_be_asked_for_while_another_thread_folds() -> None:

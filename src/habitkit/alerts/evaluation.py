@@ -152,14 +152,13 @@ def _observe(
     This process's own values are flushed first. If that fails, what is stored is still worth
     evaluating; if the store cannot be read, it is the rules that fail.
     """
-    if metrics.series.shared:  # or a query does it
-        try:
-            yield from metrics.steps.flush()
-        except (UsageError, ConfigurationError):
-            raise
-        except Exception as error:  # noqa: BLE001 - see above
-            message = "metrics cannot be stored before alerts are evaluated"
-            _logging.warn(_log, "metrics.not_flushed", message, error=reason(error))
+    try:
+        yield from metrics.steps.flush()
+    except (UsageError, ConfigurationError):
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        message = "metrics cannot be stored before alerts are evaluated"
+        _logging.warn(_log, "metrics.not_flushed", message, error=reason(error))
     observed: dict[str, dict[str, Observed]] = {}
     for at in sorted({instants[group.name] for group in groups}):
         here = [group for group in groups if instants[group.name] == at]

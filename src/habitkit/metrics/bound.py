@@ -128,10 +128,16 @@ class BoundGauge(SeriesRecord):
 
     def total(self) -> GaugePoint | None:
         """Return everything since the start; the last value is the one that was set last."""
-        total = super().total()
-        if total is None or self._last is None:
+        return self._as_it_is(super().total())
+
+    def take_unexported(self) -> GaugePoint | None:
+        """Take what was recorded since the last call; the last value as for ``total``."""
+        return self._as_it_is(super().take_unexported())
+
+    def _as_it_is(self, point: GaugePoint | None) -> GaugePoint | None:
+        if point is None or self._last is None:
             return None
-        return evolve(total, last=self._last, last_ns=self._last_ns)  # type: ignore[no-any-return]
+        return evolve(point, last=self._last, last_ns=self._last_ns)
 
     def _fold(self) -> None:
         """Do it; what is set now is the newest, even if the clock was set back."""

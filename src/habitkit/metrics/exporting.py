@@ -119,11 +119,12 @@ class Exporting:
                 waiting.sent(first)
         except Exception:  # noqa: BLE001 - one must not stop the others
             self._failed(exporter)
-        while exports and (
-            self._end_ns - exports[0].start_ns > _LONGEST_NS or len(exports) > _MOST_WAITING
-        ):
-            exports.popleft()
-            self._metrics.drop_exports(exporter.name)
+        finally:  # or the flush was cancelled here
+            while exports and (
+                self._end_ns - exports[0].end_ns > _LONGEST_NS or len(exports) > _MOST_WAITING
+            ):
+                exports.popleft()
+                self._metrics.drop_exports(exporter.name)
 
     def _increases(self) -> list[Total]:
         """Take what was recorded since the last time."""

@@ -112,7 +112,11 @@ class Metrics(BaseMetrics):
         """Flush, and close the store if it was made here. Closing twice is fine."""
         if not self.closed:
             self.closed = True
-            self._drive(self.steps.close())
+            try:
+                self._drive(self.steps.close())
+            except BaseException as error:
+                self.closed = isinstance(error, Exception)  # interrupted, it can be closed again
+                raise
 
     def __enter__(self) -> Self:
         """Close at the end of the block."""

@@ -19,7 +19,6 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from habitkit.clock import instant
-from habitkit.errors import InvalidInstant
 from habitkit.metrics.domain.exemplars import Exemplar, Exemplars, exemplar_texts
 from habitkit.metrics.domain.tiers import slot_of, writable_from
 from habitkit.metrics.errors import InvalidMetric
@@ -199,8 +198,9 @@ class SeriesRecord:
         """Return an instant in nanoseconds; None if it is too long ago or to come, or is none."""
         try:
             at_ns = (instant(at) - _EPOCH) // timedelta(microseconds=1) * 1000
-        except InvalidInstant as error:
-            self._drop("not_an_instant", InvalidMetric("at", given=at, expected=error.expected))
+        except Exception:  # noqa: BLE001 - such as pandas.NaT, a datetime that raises
+            expected = "an aware datetime such as datetime.now(UTC)"
+            self._drop("not_an_instant", InvalidMetric("at", given=at, expected=expected))
             return None
         second, now = at_ns // _NS, self._recorder.now_ns() // _NS
         oldest = max(now - _LATEST_SECONDS, writable_from(now, self._recorder.tiers))

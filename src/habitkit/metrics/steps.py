@@ -85,7 +85,9 @@ class MetricsSteps:
         self.writer = writer_of(self._process, 0)
         self._batches = 0
         self._busy = threading.Lock()
+        self._exporting = threading.Lock()
         self._writing = threading.Lock()
+        self._reader: int | None = None
         self._turn = 0
         self._late: list[_Batch] = []
         self.began_at = self._metrics.now()
@@ -93,37 +95,50 @@ class MetricsSteps:
         self.last_error: str | None = None
 
     def flush(self) -> Steps[None]:
-        """Write what this process has recorded; flushes of one process follow one another.
+        """Write what this process has recorded, and export it, even if nothing can be written.
 
         Raises:
             SeriesUnavailable: If the store cannot be reached; nothing recorded is lost.
         """
+        failure: Exception | None = None
+        try:
+            yield from self.write()
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            failure = error
+        yield from self._in_line(self._exporting, self._metrics.exporting.export())
+        if failure is not None:
+            raise failure
+
+    def write(self) -> Steps[None]:
+        """Write what this process has recorded; exporters get it with the next flush.
+
+        A gauge's ``read`` may query, and so come here while this asks it: then nothing is done.
+
+        Raises:
+            SeriesUnavailable: As for ``flush``.
+        """
+        if self._reader == threading.get_ident():
+            return
+        try:
+            yield from self._in_line(self._busy, self._store())
+        except Exception as error:
+            self.last_error = str(error)
+            raise
+
+    def _in_line(self, lock: threading.Lock, steps: Steps[None]) -> Steps[None]:
+        """Take steps while nobody else in this process takes those of the same lock."""
         elapsed = stopwatch()
-        while not self._busy.acquire(blocking=False):
+        while not lock.acquire(blocking=False):
             if elapsed() > _LONGEST_WAIT_SECONDS:
                 raise SeriesUnavailable(self._metrics.series.name, "an earlier flush does not end")
             yield Outside(time.sleep, (_WAIT_SECONDS,))
         try:
-            yield from self._flush()
-        except Exception as error:
-            self.last_error = str(error)
-            raise
+            yield from steps
         finally:
-            self._busy.release()
-
-    def _flush(self) -> Steps[None]:
-        """Write, and export, even if nothing can be written."""
-        self._turn += 1
-        failure: Exception | None = None
-        try:
-            yield from self._store()
-        except Exception as error:  # noqa: BLE001 - it is raised below
-            failure = error
-        yield from self._metrics.exporting.export()
-        if failure is not None:
-            raise failure
+            lock.release()
 
     def _store(self) -> Steps[None]:
+        self._turn += 1
         metrics = self._metrics
         began = metrics.ticks()
         now = metrics.now()
@@ -132,6 +147,7 @@ class MetricsSteps:
         late = _Batch()
         step = metrics.series.tiers[0].step_seconds
         late_writer = writer_of(self._process, self._batches + 1)
+        self._read_gauges()
         for record in self._records():
             id_ = record.series.id
             unwritten, older = record.unwritten(now), record.take_older()
@@ -162,11 +178,19 @@ class MetricsSteps:
         if not metrics.series.shared:
             yield from maintain(metrics.series, now, 1_000)
 
+    def _read_gauges(self) -> None:
+        """Ask for the values of gauges that have a function for it."""
+        self._reader = threading.get_ident()
+        try:
+            for instrument in self._metrics.instruments():
+                instrument.observe()
+        finally:
+            self._reader = None
+
     def _records(self) -> Iterator[SeriesRecord]:
         """Yield the records of all series; of two with one id the first."""
         found: dict[int, Series] = {}
         for instrument in self._metrics.instruments():
-            instrument.observe()
             for record in instrument.records():
                 if found.setdefault(record.series.id, record.series) is record.series:
                     yield record
@@ -290,9 +314,9 @@ class MetricsSteps:
             raise failure
 
     def _see_own(self) -> Steps[None]:
-        """Flush if nobody but this process would: what it has recorded can be queried at once."""
+        """Write if nobody but this process would: what it has recorded can be queried at once."""
         if not self._metrics.series.shared:
-            yield from self.flush()
+            yield from self.write()
 
     def _second(self, at: datetime | None, name: str = "at") -> int:
         """Return an instant in seconds since 1970; by default the end of the last whole slot."""

@@ -79,6 +79,12 @@ def test_with_a_shared_store_of_series_others_have_15_seconds_to_flush(store: St
     assert samples.flushes == 2
 
 
+def test_each_evaluation_flushes_so_that_exporters_get_what_was_recorded(store: Store) -> None:
+    world = World(store, AlertSettings(groups=[group()]), samples := Samples())
+    world.evaluate(6)
+    assert samples.flushes == 1
+
+
 def test_instants_that_nobody_evaluated_are_not_made_up_and_do_not_count(store: Store) -> None:
     rules = [deep("Now"), deep("Long", for_="30m", labels={"zone": "long"})]
     world = World(store, AlertSettings(groups=[group(*rules)]))

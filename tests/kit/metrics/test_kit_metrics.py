@@ -284,3 +284,24 @@ def test_two_flushes_at_once_write_nothing_twice_and_a_cancelled_one_blocks_no_o
         return stored(metrics.series, "x", now=metrics.now() + 10)
 
     assert asyncio.run(main()) == 1
+
+
+@pytest.mark.timeout(20)
+def test_a_query_does_not_wait_for_exporters():
+    class Exporter:
+        name = "asking"
+        cumulative = True
+
+        def export(self, _):
+            found.append(metrics.query(increase("runs", "5m")).value)
+
+        def close(self): ...
+
+    found: list[float] = []
+    clock = habitkit.testing.FakeClock("2026-01-01T12:00:05Z")
+    metrics = Metrics(ticks=clock.ticks, wall_ns=clock.ticks, exporters=[Exporter()])
+    metrics.counter("runs").add(3)
+    metrics.flush()
+    clock.advance(seconds=10)
+    metrics.flush()
+    assert found == [0, 3]

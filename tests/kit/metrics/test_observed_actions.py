@@ -16,7 +16,8 @@ from habitkit.binding import Action, Service
 from habitkit.coins.errors import InsufficientFunds
 from habitkit.errors import IdempotencyConflict, NestedTransaction
 from habitkit.events import Recorded
-from habitkit.metrics import Metrics
+from habitkit.kit_metrics import KitMetrics
+from habitkit.metrics import Metrics, observing
 from habitkit.metrics.domain.sketch import Sketch
 from habitkit.metrics.observing import action_name
 from tests.kit.metrics.support import Repeating, Wrapped, kit_on, recorded
@@ -27,6 +28,22 @@ class Broken(Wrapped):
 
     def write(self, work: Any, *, keyed: bool) -> Any:
         raise OSError("the disk is full")
+
+
+def test_no_thread_gets_metrics_before_what_observes_actions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kit_metrics = KitMetrics(given=True)
+    made = []
+
+    class Watched(observing.Observer):
+        def __init__(self, metrics: Any) -> None:
+            made.append(kit_metrics.made)
+            super().__init__(metrics)
+
+    monkeypatch.setattr(observing, "Observer", Watched)
+    assert kit_metrics.observer is not None
+    assert made == [None]
 
 
 class TestActions:
