@@ -96,14 +96,14 @@ class _Reader:
     """
 
     known: Mapping[str, Series]
-    names: Mapping[tuple[Kind, str], str]
+    names: Mapping[tuple[str, str], str]
 
     @classmethod
     def of(cls, known: Iterable[Series]) -> _Reader:
         """Return what reads the names of known series."""
         series = {it.metric: it for it in known}
         kinds: tuple[Kind, ...] = ("counter", "gauge", "distribution")
-        names = {
+        names: dict[tuple[str, str], str] = {
             (kind, exported_name(it.metric, kind, it.unit)): it.metric
             for kind in kinds
             for it in sorted(series.values(), key=lambda it: it.kind == kind)
