@@ -220,13 +220,13 @@ INSERT INTO habitkit_alert_silences
     SELECT md5('silence' || n)::uuid, '{}', now(), timestamptz '2026-03-10 12:00Z' - n * interval '1 minute', 'ada', ''
     FROM generate_series(1, 5000) n;
 INSERT INTO habitkit_metric_series
-    SELECT n, '["counter","metric' || mod(n, 100) || '","","last"]', 'metric' || mod(n, 100), n
+    SELECT n, '["counter","metric' || mod(n, 100) || '","","last"]', 'metric' || mod(n, 100), 1900022400 + n
     FROM generate_series(1, 2000) n;
 INSERT INTO habitkit_metric_points
-    SELECT 1 + mod(n, 2000), step, n - mod(n, step), 1, '1'
+    SELECT 1 + mod(n, 2000), step, 1900022400 + n - mod(n, step), 1, '1'
     FROM generate_series(1, 200000, 10) n, unnest(ARRAY[10, 60, 3600, 86400]) step ON CONFLICT DO NOTHING;
 INSERT INTO habitkit_metric_marks
-    SELECT step, n * step, writer, 1
+    SELECT step, 1900022400 + n * step, writer, 1
     FROM generate_series(1, 1000) n, generate_series(1, 10) writer, unnest(ARRAY[60, 3600, 86400]) step;
 ANALYZE;
 """
