@@ -200,19 +200,19 @@ class SaysThatThereIsNoMoreToPrune(MemorySeries):
         return evolve(super().prune(now, limit), more=False)
 
 
-@noticed_by("test_a_series_goes_with_its_last_point_if_it_was_not_seen_since")
+@noticed_by("test_a_series_without_points_goes_a_week_after_it_was_seen")
 class KeepsSeries(MemorySeries):
     def _old_series(self, now):
         return iter(())
 
 
-@noticed_by("test_a_series_goes_with_its_last_point_if_it_was_not_seen_since")
+@noticed_by("test_a_series_without_points_goes_a_week_after_it_was_seen")
 class DeletesSeriesWithoutPoints(MemorySeries):
     def _old_series(self, now):
         return super()._old_series(now + 3000)
 
 
-@noticed_by("test_a_series_goes_with_its_last_point_if_it_was_not_seen_since")
+@noticed_by("test_a_series_without_points_goes_a_week_after_it_was_seen")
 class DeletesSeriesWithPoints(MemorySeries):
     def _old_series(self, now):
-        return iter([of for of, it in self._known.items() if it.seen <= now - 6000])
+        return iter([of for of, it in self._known.items() if it.seen <= now - 7 * 86_400])

@@ -115,8 +115,8 @@ class PruneCases(SeriesBase):
     def test_a_series_without_points_goes_a_week_after_it_was_seen(
         self, series_store: SeriesStore
     ) -> None:
-        idle, registered = counter("idle"), counter("registered")
-        series_store.write([point(RUNS, 0, 1)], [RUNS, idle, registered], T)
+        idle, registered, busy = counter("idle"), counter("registered"), counter("busy")
+        series_store.write([point(RUNS, 0, 1)], [RUNS, idle, registered, busy], T)
         series_store.write([point(RIDES, 590, 1)], [RIDES], T + 590)
         roll_all(series_store, T + 630)
         series_store.write([], [registered], T + 700)
@@ -125,10 +125,11 @@ class PruneCases(SeriesBase):
             prune_all(series_store, now, 2)
             return {it.series.metric for it in series_store.series([])}
 
-        assert names(T + WEEK - 1) == {"runs", "rides", "idle", "registered"}
-        assert names(T + WEEK) == {"rides", "registered"}
-        assert names(T + WEEK + 590) == {"registered"}
+        series_store.write([point(busy, WEEK - 1000, 1)], [], T + WEEK - 1000)
+        assert names(T + WEEK - 1) == {"runs", "rides", "idle", "registered", "busy"}
+        assert names(T + WEEK) == {"rides", "registered", "busy"}
+        assert names(T + WEEK + 590) == {"registered", "busy"}
         now = WEEK + 610
         series_store.write([point(RUNS, now - 10, 5)], [RUNS], T + now)
         assert total(series_store, RUNS, (now - 610, now + 50), T + now) == 5
-        assert names(T + WEEK + 700) == {"runs"}
+        assert names(T + WEEK + 700) == {"runs", "busy"}
