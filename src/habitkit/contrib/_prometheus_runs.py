@@ -105,8 +105,9 @@ class _Run:
         step = gcd(TIERS[0].step_seconds, *times)
         self._test = test
         self._store = MemorySeries((SeriesTier(step, TIERS[0].keep_seconds), *TIERS[1:]))
-        self._states: dict[tuple[str, str], RuleState] = {}
-        self._failed: set[tuple[str, str]] = set()
+        self._rules = [(group, rule) for group in test.groups for rule in group.rules]
+        self._states = [RuleState()] * len(self._rules)
+        self._failed: set[int] = set()
         found = (
             (at, of.series, point)
             for of in test.series
@@ -122,31 +123,27 @@ class _Run:
 
     def evaluate(self, at: int) -> Iterator[str]:
         """Evaluate all rules; return why some failed that have not before."""
-        rules = [(group, rule) for group in self._test.groups for rule in group.rules]
-        results = self._query([rule.when for _, rule in rules], at)
-        for (group, rule), found in zip(rules, results, strict=True):
+        results = self._query([rule.when for _, rule in self._rules], at)
+        for place, ((group, rule), found) in enumerate(zip(self._rules, results, strict=True)):
             if isinstance(found, Vector):
                 observed = Observed({it.labels: it.value for it in found.samples})
             else:
                 observed = Observed({}, error=str(found))
-            key = (group.name, rule.key)
-            state = self._states.get(key, RuleState())
             options = {"every_seconds": self._test.every, "limit": group.limit}
             when = _EPOCH + timedelta(seconds=at)
-            state = advance(rule, state, observed, when, **options).state
-            self._states[key] = state
-            if state.error is not None and key not in self._failed:
-                self._failed.add(key)
+            state = advance(rule, self._states[place], observed, when, **options).state
+            self._states[place] = state
+            if state.error is not None and place not in self._failed:
+                self._failed.add(place)
                 yield f"    rule: {rule.name}, time: {text_of(at)}, err: {state.error}"
 
     def compare_alerts(self, test: AlertTest) -> Iterator[str]:
         """Return how the alerts of a name that fire differ from what is expected."""
         got = sorted(
             (alert.labels, _annotations(alert.summary, alert.runbook))
-            for group in self._test.groups
-            for rule in group.rules
+            for (_, rule), state in zip(self._rules, self._states, strict=True)
             if rule.name == test.name
-            for alert in self._states.get((group.name, rule.key), RuleState()).alerts.values()
+            for alert in state.alerts.values()
             if alert.phase == "firing"
         )
         if got != (expected := sorted(test.expected)):
@@ -182,7 +179,7 @@ def _is_close(one: tuple[Labels, float], other: tuple[Labels, float]) -> bool:
 
 
 def _alerts(alerts: Sequence[Shown]) -> str:
-    shown = "".join(
+    shown = ",".join(
         f"\n            {place}:\n              Labels:{_labels(labels)}"
         f"\n              Annotations:{_labels(annotations)}"
         for place, (labels, annotations) in enumerate(alerts)
