@@ -8,9 +8,7 @@ import pytest
 import yaml
 
 from habitkit.__main__ import main
-from habitkit.contrib._prometheus_input import values_of
 from habitkit.contrib.prometheus_tests import run_tests
-from habitkit.errors import InvalidInput
 from tests.promtool import promtool
 
 RULES = r"""
@@ -100,6 +98,54 @@ def folder(tmp_path, monkeypatch):
 def test_a_file_has_the_same_results_here_and_in_promtool(folder, capsys):
     (folder / "t.yml").write_text(TESTS)
     assert main(["metrics", "test", "t.yml"]) == 0, capsys.readouterr().out
+    promtool("test", "rules", "t.yml")
+
+
+TWO_FILES = """
+rule_files: [one.yml, two.yml]
+tests:
+- interval: 1m
+  input_series: [{series: queue, values: 4x10}]
+  alert_rule_test:
+  - {eval_time: 3m, alertname: Busy, exp_alerts: [{}]}
+"""
+
+
+def test_groups_of_one_name_in_two_files_are_two_groups(folder):
+    rule = "groups: [{name: a, rules: [{alert: Busy, expr: max(queue) > %d, for: 1m}]}]"
+    (folder / "one.yml").write_text(rule % 3)
+    (folder / "two.yml").write_text(rule % 5)
+    (folder / "t.yml").write_text(TWO_FILES)
+    assert run_tests("t.yml") == []
+    promtool("test", "rules", "t.yml")
+
+    (folder / "two.yml").write_text(rule % 2)
+    (failure,) = run_tests("t.yml")
+    assert failure.count("Annotations:{},\n            1:\n") == 1
+
+
+WITH_NULLS = """
+rule_files: [null.yml]
+evaluation_interval:
+tests:
+- interval: 1m
+  input_series: [{series: queue, values: 4x10}]
+  alert_rule_test:
+  - {eval_time: 3m, alertname: Other, exp_alerts: }
+  - {eval_time: 3m, alertname: Busy, exp_alerts: [{exp_labels: , exp_annotations: ~}]}
+  promql_expr_test:
+  - {expr: max(queue) / 0, eval_time: 1m, exp_samples: [{labels: '', value: .inf}]}
+  - {expr: max(queue) / -0, eval_time: 1m, exp_samples: [{labels: , value: -.Inf}]}
+  - {expr: max(queue) > 4, eval_time: 1m, exp_samples: }
+"""
+
+
+def test_what_is_null_is_not_there_and_numbers_are_those_of_yaml(folder):
+    rule = "{alert: Busy, expr: max(queue) > 3, for: , labels: {zone: null}, annotations: }"
+    (folder / "null.yml").write_text(f"groups: [{{name: a, interval: , rules: [{rule}]}}]")
+    (folder / "t.yml").write_text(WITH_NULLS)
+
+    assert run_tests("t.yml") == []
     promtool("test", "rules", "t.yml")
 
 
@@ -231,102 +277,3 @@ def test_a_rule_that_fails_is_a_failure_once(folder):
     (failure,) = run_tests(folder / "t.yml")
 
     assert failure.startswith("    rule: A, time: 0s, err: 2 alerts are pending or firing")
-
-
-@pytest.mark.parametrize(
-    ("text", "values"),
-    [
-        ("1 2.5 -3 +4 1e3 .5", [1, 2.5, -3, 4, 1000, 0.5]),
-        ("0+10x3  10-5x2 7x2", [0, 10, 20, 30, 10, 5, 0, 7, 7, 7]),
-        ("_ 1 _x2 stale 2", [None, 1, None, None, None, 2]),
-        ("0.5+0.25x1 -1-1x1", [0.5, 0.75, -1, -2]),
-        ("", []),
-    ],
-)
-def test_samples_are_written_in_promtools_notation(text, values):
-    assert values_of(text) == values
-
-
-@pytest.mark.parametrize(
-    "text", ["a", "1+x2", "1+2", "NaN", "1x", "{{schema:0}}", "1x999999", "1e999", "_x1000001"]
-)
-def test_other_samples_are_refused(text):
-    with pytest.raises(ValueError, match=r"values such as|at most"):
-        values_of(text)
-
-
-def file_of(**changes):
-    """Return a file in which the test begins in line 3, its series in line 4."""
-    series = changes.get("series", "{series: a, values: 1}")
-    alert = changes.get("alert", "{eval_time: 1m, alertname: A}")
-    sample = changes.get("sample", "{eval_time: 1m, expr: max(a)}")
-    return (
-        f"rule_files: [{changes.get('rules', '')}]\ntests:\n- interval: {changes.get('every', '1m')}\n"
-        f"  input_series: [{series}]\n  alert_rule_test: [{alert}]\n  promql_expr_test: [{sample}]\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("tests: {", "t.yml:1: expected a document in YAML"),
-        ("rule_files: []", "t.yml:1: expected a mapping with tests"),
-        (file_of(rules="none.yml"), "t.yml:1: expected the name of a file that is there"),
-        (file_of(rules="''"), "t.yml:1: expected the name of a file that is there"),
-        (file_of(every="0s"), "t.yml:3: expected a duration of a second or more"),
-        (file_of(every="10ms"), "t.yml:3: expected a duration such as"),
-        (file_of(series="{series: a}"), "t.yml:4: expected a mapping with series, values"),
-        (file_of(series="{series: 5, values: 1}"), "t.yml:4: expected a series such as"),
-        (file_of(series="{series: 'a{', values: 1}"), "t.yml:4: expected PromQL ("),
-        (file_of(series="{series: 'a{b=~\"c\"}', values: 1}"), "t.yml:4: expected a series such"),
-        (file_of(series="{series: a offset 5m, values: 1}"), "t.yml:4: expected a series such as"),
-        (file_of(series="{series: '{a=\"b\"}', values: 1}"), "t.yml:4: expected lower case"),
-        (file_of(series="{series: '{}', values: 1}"), "t.yml:4: expected lower case"),
-        (file_of(series="{series: A, values: 1}"), "t.yml:4: expected lower case"),
-        (file_of(series="{series: 'a{le=\"1\"}', values: 1}"), "t.yml:4: expected a name other"),
-        (file_of(series="{series: a, values: x}"), "t.yml:4: expected values such as"),
-        (
-            file_of(series="{series: a, values: 1}, {series: a, values: 1}"),
-            "t.yml:4: expected each",
-        ),
-        (
-            file_of(
-                series="{series: 'b_bucket', values: 1}",
-                sample="{eval_time: 1m, expr: 'histogram_quantile(0.9, sum by (le) (rate(b_bucket[5m])))'}",
-            ),
-            "t.yml:4: expected a counter or a gauge",
-        ),
-        (
-            file_of(series="{series: habitkit_sweep_duration_seconds, values: 1}"),
-            "t.yml:4: expected a counter or a gauge",
-        ),
-        (file_of(alert="{eval_time: 1m}"), "t.yml:5: expected a mapping with alertname, eval_time"),
-        (file_of(alert="{eval_time: 1y, alertname: A}"), "t.yml:5: expected a duration"),
-        (file_of(alert="{eval_time: 52w, alertname: A}"), "t.yml:3: expected at most 100000"),
-        (file_of(sample="{eval_time: 1m, expr: 'max(a) ^ 2'}"), "t.yml:6: expected one of the op"),
-        (
-            file_of(sample="{eval_time: 1m, expr: max(a), exp_samples: [{value: x}]}"),
-            "t.yml:6: expected labels such as",
-        ),
-        (
-            file_of(sample="{eval_time: 1m, expr: max(a), exp_samples: [{labels: a, value: 1}]}"),
-            "t.yml:6: expected labels such as",
-        ),
-        ("external_labels: {}\ntests: []", "t.yml:1: expected each of evaluation_interval"),
-    ],
-)
-def test_what_is_no_test_is_refused_with_its_line(content, message, folder):
-    (folder / "t.yml").write_text(content)
-
-    with pytest.raises(InvalidInput) as caught:
-        run_tests("t.yml")
-
-    assert str(caught.value).startswith(message)
-
-
-def test_errors_in_rule_files_name_these(folder):
-    (folder / "rules.yml").write_text(RULES.replace("> 3", "> bool 3"))
-    (folder / "t.yml").write_text(TESTS)
-
-    with pytest.raises(InvalidInput, match=r"rules\.yml:6: expected an operator without on"):
-        run_tests("t.yml")

@@ -70,9 +70,9 @@ def labels_of_text(text: str) -> tuple[str, Mapping[str, str]]:
     Raises:
         ValueError: If it is something else.
     """
-    node = parsed(text) if text != "{}" else None
-    if node is None:
+    if text in {"", "{}"}:
         return "", {}
+    node = parsed(text)
     pairs = [] if type_of(node) != "VectorSelector" else node.matchers.matchers
     is_plain = type_of(node) == "VectorSelector" and node.offset is None and node.at is None
     if not is_plain or not all(str(it.op).endswith(".Equal") for it in pairs):

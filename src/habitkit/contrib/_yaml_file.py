@@ -12,6 +12,7 @@ from habitkit.metrics.domain.durations import seconds
 
 __all__ = ["YamlFile"]
 
+_NULL = "tag:yaml.org,2002:null"
 _LONGEST = 5_000_000
 
 
@@ -54,7 +55,7 @@ class YamlFile:
         raise InvalidInput(place, given=shown if given is None else given, expected=expected)
 
     def members(self, node: yaml.Node, allowed: set[str], needed: set[str]) -> dict[str, yaml.Node]:
-        """Return the members of a mapping by name."""
+        """Return the members of a mapping by name; one that is null is not there."""
         if not isinstance(node, yaml.MappingNode):
             self.refuse(node, f"a mapping with {', '.join(sorted(needed or allowed))}")
         found: dict[str, yaml.Node] = {}
@@ -63,6 +64,7 @@ class YamlFile:
             if member not in allowed or member in found:
                 self.refuse(key, f"each of {', '.join(sorted(allowed))} once at most")
             found[member] = value
+        found = {name: it for name, it in found.items() if it.tag != _NULL}
         if not needed <= found.keys():
             self.refuse(node, f"a mapping with {', '.join(sorted(needed))}", sorted(found))
         return found

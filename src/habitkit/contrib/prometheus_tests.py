@@ -9,14 +9,19 @@ evaluated as a kit does it. The results are those of promtool but where this lib
 - Increases are whole, and nothing is extrapolated; a counter that is known is 0, not absent.
 - A gauge without a sample (``_`` and ``stale``, or after its last one) is absent after a minute;
   in Prometheus a value holds for five minutes. With longer intervals it holds for an interval.
+- A window has no sample at its start, as in Prometheus 3. It is cut to the slots of the default
+  tiers: these are a minute long after three hours, and an hour after two days.
 - Samples with the labels ``instance`` and ``job`` are those of a process, and these labels are not
-  in the results. A gauge combines its processes as the rules aggregate it.
-- Annotations are compared as they are here: ``description`` is a part of the summary.
+  in the results. A gauge combines its processes as the rules aggregate it; ``avg`` of several
+  series is the mean of their means.
+- Annotations are compared as they are here: ``description`` is a part of the summary, ``$labels``
+  has those of the rule too, and numbers are written as Python does.
 - Series of distributions, external labels and recording rules are refused.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +60,7 @@ _ALERT = {"eval_time", "alertname", "exp_alerts"}
 _SAMPLE = {"eval_time", "expr", "exp_samples"}
 _OF_PROCESS = ("instance", "job")
 _ACROSS: dict[str, Across] = {"sum": "sum", "min": "min", "max": "max", "avg": "mean"}
+_INFINITE = re.compile(r"\.(inf|nan)$", re.IGNORECASE)  # as YAML writes them
 _DISTRIBUTION_ENDS = ("_bucket", "_count", "_sum", "")
 _BUILT_IN = {exported_name(it.metric, it.kind, it.unit): it for it in built_in_series()}
 
@@ -274,7 +280,7 @@ class _TestFile(YamlFile):
         name, labels, value = "", None, None
         try:
             name, labels = labels_of_text(text)
-            value = float(self.text(content["value"]))
+            value = float(_INFINITE.sub(r"\1", self.text(content["value"])))
         except ValueError:
             pass
         if name or labels is None or value is None:
