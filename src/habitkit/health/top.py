@@ -33,7 +33,7 @@ def show(
     console: Console | None = None,
     wait: Callable[[float], object] = time.sleep,
 ) -> int:
-    """Write overviews until Ctrl-C; return the exit status.
+    """Write overviews until Ctrl-C, or until nobody reads them; return the exit status.
 
     On a terminal each takes the place of the last one; else they follow one another. If the
     database cannot be read any more, the last overview stays and says so.
@@ -101,5 +101,8 @@ def _drawing(
 
 
 def _write_json(it: Overview, indent: int | None) -> None:
-    sys.stdout.write(json.dumps(it.to_dict(), indent=indent) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(json.dumps(it.to_dict(), indent=indent) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # who has read it, such as head, has ended
+        raise KeyboardInterrupt from None

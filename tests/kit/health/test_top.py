@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -209,6 +211,19 @@ def test_a_database_that_goes_away_leaves_the_last_view_with_the_reason(capsys):
 
     with pytest.raises(OSError, match="gone"):
         watch(Rounds(gone), console)
+
+
+def test_the_view_ends_when_nobody_reads_it_any_more(monkeypatch):
+    read, write = os.pipe()
+    os.close(read)
+    unread = os.fdopen(write, "w")
+    monkeypatch.setattr(sys, "stdout", unread)
+    rounds = Rounds(SHOWN, SHOWN)
+
+    assert watch(rounds, as_json=True) == 0
+    assert rounds.waited == []
+    with suppress(BrokenPipeError):
+        unread.close()
 
 
 def test_texts_cannot_move_the_cursor_or_use_what_the_terminal_lacks():
