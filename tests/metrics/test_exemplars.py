@@ -95,9 +95,10 @@ def test_what_is_no_exemplar_is_dropped_and_its_value_is_recorded(exemplar: Any)
         strict.distribution("load").record(3, exemplar=exemplar)
 
 
-def test_an_exemplar_of_128_characters_is_kept() -> None:
+def test_an_exemplar_of_128_characters_is_kept_and_an_empty_one_replaces_none() -> None:
     metrics, _ = make()
     metrics.counter("hits").add(exemplar={"trace_id": "x" * 120})
+    metrics.counter("hits").add(exemplar={})
 
     assert exemplars(metrics, "hits") == {"x" * 120: 1}
 

@@ -179,7 +179,7 @@ class SeriesRecord:
         with self._lock:
             late = at is not None and at_ns // _NS < slot_of(now, self._recorder.step)
             accepted = self._take([value], at_ns, late=late)
-            if accepted and about is not None:
+            if accepted and about:
                 if self._exemplars is None:
                     self._exemplars = Exemplars()
                 self._exemplars.add(Exemplar(about, accepted[0], at_ns))
