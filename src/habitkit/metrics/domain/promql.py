@@ -8,6 +8,8 @@ Sums leave out the labels that Prometheus adds for each process it scrapes, ``in
 - ``minimum`` and ``maximum`` of a distribution become its quantiles 0 and 1, which are bounds of
   buckets; they are exact here.
 - ``mean`` of a gauge is the mean of what was scraped. Here it is that of what was set.
+- The value of several series of a gauge that combines by ``mean`` is the mean of theirs, which are
+  means of their writers. In Prometheus each writer counts alike.
 - ``last`` of a gauge whose writers combine by ``last`` becomes the largest value: Prometheus does
   not know which is the newest.
 """

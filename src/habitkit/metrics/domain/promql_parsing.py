@@ -192,7 +192,7 @@ class _Reader:
         if type_of(of) == "AggregateExpr" and str(of.op) == "group" and of.modifier is None:
             of = of.expr
         elif type_of(of) == "VectorSelector":
-            raise refused(node, "absent(group(x)); absent(x) would have the labels of x")
+            raise refused(node, "absent(group(max(x))); absent(x) would have the labels of x")
         return naming(node, functions.absent, self.read(of, level))
 
     def _distribution(
@@ -201,7 +201,7 @@ class _Reader:
         """Return a function of a distribution: of a native histogram, or a classic quantile."""
         inner = "increase" if function in {"total", "count"} else "rate"
         if (window.aggregation, window.function) != ("sum", inner):
-            raise refused(node, f"{_name_of(node)}(sum by (...) ({inner}(x[5m])))")
+            raise refused(node, f"sum by (...) ({inner}(x[5m])) in {_name_of(node)}")
         name, by = window.name, window.by
         if ("distribution", name) not in self.names and name.endswith("_bucket"):
             if function != "quantile" or (by is not ALL and "le" not in (by or ())):

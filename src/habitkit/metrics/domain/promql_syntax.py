@@ -48,6 +48,7 @@ _LONGEST_PART = 300
 _EACH: By = ALL
 _RESERVED = frozenset({"le", "quantile"})
 _FUNCTIONS = {"rate", "increase", *(f"{it}_over_time" for it in ("min", "max", "avg", "last"))}
+_OTHERS = {"absent", *(f"histogram_{it}" for it in ("count", "fraction", "quantile", "sum"))}
 _MATCHED = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 _TOKENS = re.compile(
     r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|`[^`]*`|#[^\n]*'
@@ -91,7 +92,8 @@ def parsed(text: Any) -> Any:
     except ImportError:
         raise MissingExtra("promql_parser", "promql") from None
     if not isinstance(text, str) or len(text) > _LONGEST:
-        raise InvalidMetric("PromQL", given=text, expected=f"at most {_LONGEST} characters")
+        expected = f"a text of at most {_LONGEST} characters"
+        raise InvalidMetric("PromQL", given=text, expected=expected)
     if _nested(text) > _MOST_NESTED:
         raise InvalidMetric("PromQL", given=text, expected=f"at most {MOST_LEVELS} levels")
     try:
@@ -198,7 +200,8 @@ def window_of(node: Any) -> Window:
     function, over = "", INSTANT_SECONDS
     if type_of(inner) == "Call":
         if inner.func.name not in _FUNCTIONS:
-            raise refused(inner, "a function that Expression.promql() writes")
+            functions = ", ".join(sorted(_FUNCTIONS | _OTHERS))
+            raise refused(inner, f"one of the functions {functions}")
         function, inner = inner.func.name, inside(inner.args[0])
     if type_of(inner) == "MatrixSelector":
         over, inner = _seconds(inner, inner.range), inner.vector_selector
