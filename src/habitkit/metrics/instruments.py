@@ -7,7 +7,7 @@ and ``True`` are one key, and they are different attributes.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from habitkit.metrics.bound import BoundCounter, BoundDistribution, BoundGauge
 from habitkit.metrics.domain.names import attribute_texts
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Counter", "Distribution", "Gauge", "Instrument"]
 
 B = TypeVar("B", bound=SeriesRecord)
-P = ParamSpec("P")
-R = TypeVar("R")
-_NS = 1_000_000_000
 
 
 class Instrument(Generic[B]):
