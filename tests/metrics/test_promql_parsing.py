@@ -216,6 +216,8 @@ def test_other_texts_are_read_as_what_they_mean(text, expression):
         ('max(a{b="c" or d="e"})', "a{", "conditions without or"),
         ('max(a{b="c", b!="d"})', "a{", "one condition for each attribute"),
         ('max(a{le="1"})', 'a{le="1"}', "none for le and quantile"),
+        ('sum(rate(a_total{job!="b"}[5m]))', "a_total{job", "no condition for instance and job"),
+        ("max by (zone, instance) (a)", "max by (zone", "by without instance and job"),
         ('max(a{b=~"[[:alpha:]]"})', "a{b", "classes without"),
         ("max(a @ 5)", "a @ 5", "a selector without @"),
         ("max(a offset -5m)", "a offset -5m", "a duration such as"),

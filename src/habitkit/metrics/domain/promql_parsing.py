@@ -8,9 +8,9 @@ It takes what ``promql`` writes, and besides:
 - ``absent`` of anything but a selector, with or without ``group``.
 
 The rest is refused, since its meaning would be another one here: ``on``, ``ignoring``, ``bool``,
-``without`` other labels than ``instance`` and ``job``, subqueries, ``@``, negative offsets, and
-``rate`` or a selector without an aggregation, which Prometheus has for each process and metrics
-here do not.
+``without`` other labels than ``instance`` and ``job``, conditions for these and ``by`` with them,
+subqueries, ``@``, negative offsets, and ``rate`` or a selector without an aggregation, which
+Prometheus has for each process and metrics here do not.
 
 Names: a metric is the known one that is exported under a name. If none is, the function decides
 what the metric is: of ``rate`` and ``increase`` it is a counter, whose name ends in ``_total``, of
@@ -69,7 +69,7 @@ def from_promql(text: str, known: Iterable[Series] = ()) -> Expression:
 
     Args:
         text: The expression. The labels ``instance`` and ``job``, which Prometheus adds for each
-            process, do not exist here.
+            process, do not exist here, and are refused but in ``without (instance, job)``.
         known: Series that tell the unit and the kind of each metric, as for ``promql``. Without
             them a unit stays in a metric's name, and of values of gauges only the greatest is read.
 

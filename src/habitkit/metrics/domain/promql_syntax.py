@@ -47,6 +47,7 @@ _EXACT = 2**53
 _LONGEST_PART = 300
 _EACH: By = ALL
 _RESERVED = frozenset({"le", "quantile"})
+_OF_PROCESS = frozenset({"instance", "job"})
 _FUNCTIONS = {"rate", "increase", *(f"{it}_over_time" for it in ("min", "max", "avg", "last"))}
 _OTHERS = {"absent", *(f"histogram_{it}" for it in ("count", "fraction", "quantile", "sum"))}
 _MATCHED = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
@@ -219,8 +220,10 @@ def _by(node: Any) -> By:
     if modifier is None:
         return None
     if str(modifier.type).endswith("By"):
+        if _OF_PROCESS.intersection(modifier.labels):
+            raise refused(node, "by without instance and job, which do not exist here")
         return naming(node, checked_by, modifier.labels) or None
-    if sorted(modifier.labels) != ["instance", "job"]:
+    if sorted(modifier.labels) != sorted(_OF_PROCESS):
         raise refused(node, "by (...), or without (instance, job)")
     return ALL
 
@@ -240,6 +243,8 @@ def _where(node: Any) -> tuple[tuple[str, Matcher], ...]:
     for it in node.matchers.matchers:
         if it.name in found or it.name in _RESERVED:
             raise refused(node, "one condition for each attribute, and none for le and quantile")
+        if it.name in _OF_PROCESS:
+            raise refused(node, "no condition for instance and job, which do not exist here")
         op = _MATCHED[str(it.op).rpartition(".")[2]]
         name = naming(node, checked_name, it.name, "where")
         found[name] = naming(node, _matcher, op, it.value)
