@@ -94,10 +94,6 @@ class Instrument(Generic[B]):
         except InvalidMetric as error:
             self._recorder.drop(self.name, "attributes", error)
             return None
-        except Exception as failure:  # noqa: BLE001 - the host's mapping may raise anything
-            unreadable = InvalidMetric("attributes", given=failure, expected="a dict of texts")
-            self._recorder.drop(self.name, "attributes", unreadable)
-            return None
         record = self._record_of(labels)
         if record.series.attributes == labels and type(attributes) is dict:
             key = tuple(attributes.items())

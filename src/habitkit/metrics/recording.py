@@ -4,7 +4,8 @@ Theory of operation. A call appends to the ``pending`` list of its series, which
 Python, and does nothing else. At 512 entries the caller *folds* the list into the slot of this
 moment under a lock that it only tries: if another thread folds already, it goes on. A flush and a
 scrape fold too. Only who holds the lock removes entries, and only as many as it has read, so no
-entry is lost or counted twice whatever other threads append meanwhile.
+entry is lost or counted twice whatever other threads append meanwhile. Only a call with ``at=`` or
+``exemplar=`` waits for the lock, and records at once.
 
 A slot is kept until it has ended and was written. A value that comes for an older one, with ``at=``
 or after the clock was set back, is kept apart and written under a writer id of its own, as a write
@@ -190,9 +191,7 @@ class SeriesRecord:
             return exemplar_texts(exemplar)
         except InvalidMetric as error:
             self._drop("exemplar", error)
-        except Exception as failure:  # noqa: BLE001 - the host's mapping may raise anything
-            self._drop("exemplar", self._bad(failure, "an exemplar such as {'trace_id': '4bf92f'}"))
-        return None
+            return None
 
     def _instant(self, at: object) -> int | None:
         """Return an instant in nanoseconds; None if it is too long ago or to come, or is none."""

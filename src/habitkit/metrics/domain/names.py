@@ -62,13 +62,17 @@ def attribute_texts(attributes: Mapping[str, Any]) -> Labels:
     """Return attributes as sorted pairs of texts; ints and bools become texts.
 
     Raises:
-        InvalidMetric: If a name or value is not acceptable.
+        InvalidMetric: If a name or value is not acceptable, or they cannot be read.
     """
+    expected = 'a dict such as {"zone": "eu"}'
     if not isinstance(attributes, Mapping):
-        raise InvalidMetric(
-            "attributes", given=attributes, expected='a dict such as {"zone": "eu"}'
-        )
-    return tuple(sorted((_attribute_name(key), _text(it)) for key, it in attributes.items()))
+        raise InvalidMetric("attributes", given=attributes, expected=expected)
+    try:
+        return tuple(sorted((_attribute_name(key), _text(it)) for key, it in attributes.items()))
+    except InvalidMetric:
+        raise
+    except Exception as failure:  # of the host's mapping, or of what is in it
+        raise InvalidMetric("attributes", given=failure, expected=expected) from failure
 
 
 def _attribute_name(value: object) -> str:
