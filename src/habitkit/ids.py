@@ -40,7 +40,7 @@ _RANDOM = (0x0FFF << 64) | ((1 << 62) - 1)
 
 class _Random(Random):
     def after_fork(self) -> None:
-        """Go on differently in each child, before anything that is told of the fork asks."""
+        """Seed anew in each child. It runs before the hooks that were registered later."""
         self.seed()
 
 

@@ -1,4 +1,11 @@
-"""The steps of metrics that do I/O: flushing, maintenance, queries, closing; sync and async."""
+"""The steps of metrics that do I/O: flushing, queries, closing; sync and async.
+
+Theory of operation. A flush writes, then exports; of each, one is under way in a process
+(``_busy``, ``_exporting``), so a query, which only writes, waits for no exporter. An async flush
+that is cancelled may leave a thread that still writes: a write whose ``_turn`` is not the newest
+does nothing. A write replaces what its writer wrote of a slot. Late values come on top, so each
+batch of them has a writer id of its own, and keeps it until it is written.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +112,7 @@ class MetricsSteps:
             yield from self.write()
         except Exception as error:  # noqa: BLE001 - it is raised below
             failure = error
-        yield from self._in_line(self._exporting, self._metrics.exporting.export())
+        yield from self._in_line(self._exporting, self._metrics.exporting.export(), "export")
         if failure is not None:
             raise failure
 
@@ -120,17 +127,18 @@ class MetricsSteps:
         if self._reader == threading.get_ident():
             return
         try:
-            yield from self._in_line(self._busy, self._store())
+            yield from self._in_line(self._busy, self._store(), "write")
         except Exception as error:
             self.last_error = str(error)
             raise
 
-    def _in_line(self, lock: threading.Lock, steps: Steps[None]) -> Steps[None]:
+    def _in_line(self, lock: threading.Lock, steps: Steps[None], what: str) -> Steps[None]:
         """Take steps while nobody else in this process takes those of the same lock."""
         elapsed = stopwatch()
         while not lock.acquire(blocking=False):
             if elapsed() > _LONGEST_WAIT_SECONDS:
-                raise SeriesUnavailable(self._metrics.series.name, "an earlier flush does not end")
+                name = self._metrics.series.name
+                raise SeriesUnavailable(name, f"the {what} of an earlier flush does not end")
             yield Outside(time.sleep, (_WAIT_SECONDS,))
         try:
             yield from steps
@@ -208,11 +216,7 @@ class MetricsSteps:
         del self._late[:-_MOST_LATE]
 
     def _write(
-        self,
-        batch: _Batch,
-        series: Sequence[Series],
-        now: int,
-        refused: Collection[int] = (),
+        self, batch: _Batch, series: Sequence[Series], now: int, refused: Collection[int] = ()
     ) -> Steps[set[int]]:
         """Write points, and register series, some at once; return the ids that were refused.
 
@@ -229,10 +233,9 @@ class MetricsSteps:
                 some = [it for it in some if it.series not in found]
             if some or new:
                 found.update((yield Outside(write, (some, new, now))))
-        if len(points) < len(batch.points):
-            for it, of in zip(batch.points, batch.series, strict=True):
-                if it.slot < oldest:
-                    self._metrics.drop_unstored(of)
+        for it, of in zip(batch.points, batch.series, strict=True):
+            if it.slot < oldest:
+                self._metrics.drop_unstored(of)
         return found
 
     def _in_turn(
