@@ -14,7 +14,6 @@ from habitkit.errors import MissingExtra
 from habitkit.metrics import (
     ALL,
     Expression,
-    Series,
     absent,
     from_promql,
     last,
@@ -34,15 +33,8 @@ from habitkit.metrics import (
 from habitkit.metrics.domain import functions
 from habitkit.metrics.domain.expressions import Number
 from habitkit.metrics.errors import InvalidMetric
+from tests.metrics.test_promql import KNOWN
 
-KNOWN = [
-    Series("requests", "counter"),
-    Series("paid", "counter", "euros"),
-    Series("load", "distribution", "seconds"),
-    Series("queue", "gauge", "", (), "sum"),
-    Series("age", "gauge", "seconds", (), "last"),
-    Series("heat", "gauge", "", (), "mean"),
-]
 NUMBERS = st.integers(-(10**6), 10**6) | st.floats(-1e9, 1e9).filter(
     lambda it: not it.is_integer() or str(it) == "-0.0"
 )

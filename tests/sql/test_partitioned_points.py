@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -54,21 +53,6 @@ def drop(at: int) -> str:
     return f"CALL drop_metric_days(to_timestamp({at}))"
 
 
-@contextmanager
-def running(engine: Engine) -> Iterator[Run]:
-    """Yield a function that runs statements as psql would, and returns the rows of the last one."""
-    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(url, autocommit=True) as connection:
-
-        def run(statements: str) -> list[tuple[Any, ...]]:
-            cursor = connection.execute(statements.encode())
-            while cursor.nextset():
-                pass
-            return cursor.fetchall() if cursor.description else []
-
-        yield run
-
-
 def convert(run: Run) -> None:
     """Go through the page until the table is partitioned: its transaction is one message."""
     statements = blocks("Convert")
@@ -83,7 +67,7 @@ def database(postgres_server: PostgresServer) -> Iterator[tuple[Engine, Run]]:
     with postgres_server.fresh_database() as url:
         engine = create_engine(url)
         upgrade(engine)
-        with running(engine) as run:
+        with test_partitions.running(engine) as run:
             convert(run)
             yield engine, run
         engine.dispose()
@@ -142,7 +126,7 @@ def test_the_page_on_partitions_of_metrics_does_what_it_says(fresh_postgres_url)
     now = int(time.time()) // 10 * 10
     write(store, range(now - 600, now, 10))
     roll_all(store, now + 2 * DAY)
-    with running(engine) as run:
+    with test_partitions.running(engine) as run:
         run("DROP ROLE IF EXISTS viewer; CREATE ROLE viewer")
         run("GRANT SELECT, INSERT ON habitkit_metric_points TO viewer")
         plain, kind, rows = run(SHAPE), run(KIND), run(ALL)

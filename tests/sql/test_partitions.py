@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,9 @@ def engine(fresh_postgres_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture
-def run(engine: Engine) -> Iterator[Run]:
-    """Run statements as psql would, and return the rows of the last one."""
+@contextmanager
+def running(engine: Engine) -> Iterator[Run]:
+    """Yield a function that runs statements as psql would, and returns the rows of the last one."""
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as connection:
 
@@ -94,6 +95,12 @@ def run(engine: Engine) -> Iterator[Run]:
                 pass
             return cursor.fetchall() if cursor.description else []
 
+        yield run
+
+
+@pytest.fixture
+def run(engine: Engine) -> Iterator[Run]:
+    with running(engine) as run:
         yield run
 
 
