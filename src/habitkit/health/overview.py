@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict, frozen
 
 from habitkit.alerts.domain.labels import ALERTNAME
+from habitkit.alerts.evaluation import REMOVED_AFTER
 from habitkit.alerts.queries import active_in_store
 from habitkit.clock import stopwatch
 from habitkit.metrics.domain.functions import increase, last, quantile, rate, topk
@@ -36,7 +37,6 @@ __all__ = ["EXPRESSIONS", "ActionRow", "AlertRow", "Figure", "Overview", "overvi
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OVER = "5m"
 _MOST = 10
-_STALE = timedelta(minutes=15)
 _FOUND = frozenset({"hit", "shared", "stale"})
 _LOOKED_UP = _FOUND | {"miss", "loaded", "failed"}
 _GAUGES: Mapping[str, tuple[str, Unit]] = {
@@ -193,7 +193,7 @@ def _alert(alert: ActiveAlert, evaluated_at: datetime, at: datetime) -> AlertRow
         _finite(alert.value),
         alert.silenced,
         evaluated_at,
-        at - evaluated_at > _STALE,
+        at - evaluated_at > REMOVED_AFTER,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -54,9 +54,10 @@ def show(
         Exception: What the first reading raises.
     """
     failed = False
-    try:
+    with suppress(KeyboardInterrupt):
         last = read()
-        with _drawing(console, as_json=as_json, once=once) as draw:
+        # nobody reads the output any more: it went to a program such as head
+        with suppress(BrokenPipeError), _drawing(console, as_json=as_json, once=once) as draw:
             draw(last)
             while not once:
                 wait(every_seconds)
@@ -68,8 +69,6 @@ def show(
                     shown = evolve(last, failures=(*last.failures, failure))
                     failed = True
                 draw(shown)
-    except KeyboardInterrupt:
-        pass
     return 2 if failed else 0
 
 
@@ -101,8 +100,5 @@ def _drawing(
 
 
 def _write_json(it: Overview, indent: int | None) -> None:
-    try:
-        sys.stdout.write(json.dumps(it.to_dict(), indent=indent) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # who has read it, such as head, has ended
-        raise KeyboardInterrupt from None
+    sys.stdout.write(json.dumps(it.to_dict(), indent=indent) + "\n")
+    sys.stdout.flush()

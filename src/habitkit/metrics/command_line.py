@@ -40,10 +40,12 @@ def write_results(names: Sequence[str], run: Callable[[str], Sequence[str]]) -> 
     for name in names:
         try:
             failures = run(name)
-        except (HabitKitError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else None
-            place = error.filename if isinstance(error, OSError) else None
-            sys.stderr.write(f"{place or name}: {reason}\n" if reason else f"{error}\n")
+        except OSError as error:
+            sys.stderr.write(f"{error.filename or name}: {error.strerror or error}\n")
+            status = _UNREADABLE
+            continue
+        except HabitKitError as error:
+            sys.stderr.write(f"{error}\n")
             status = _UNREADABLE
             continue
         result = "\n".join(["  FAILED:", *failures]) if failures else "  SUCCESS"
